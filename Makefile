@@ -52,19 +52,29 @@ lab-test: ## the lab, and its toy platform against the published description
 	$(STAGE) "fetch GitHub's API description" npm ci --prefix internal/lab/openapi --no-progress --no-fund --no-audit --loglevel=error
 	$(STAGE) "tests of the lab" go test -C internal/lab -timeout $(TIMEOUT) -tags contract ./...
 
-# These tests wait more than they work: for a server that has died, and for platforms. They build programs, which the cache of tests does not see.
-server-test: bin/sallyport-lab ## the server, on SQLite and on a PostgreSQL that the tests start
+# These tests wait more than they work: for a server that has died, and for platforms. Those that wait longest are
+# started first. They run programs, which the cache of tests does not see.
+server-test: bin/sallyport-lab bin/tested ## the server, on SQLite and on a PostgreSQL that the tests start
 	$(STAGE) "install PostgreSQL and systemd-analyze" ./.ci/tools.sh server
-	$(STAGE) "tests of the server" go test -C internal/server -count=1 -p 4 -parallel 8 -timeout $(TIMEOUT) ./...
+	$(STAGE) "tests of the server" env SALLYPORT_PROGRAMS=$(CURDIR)/bin/tested go test -C internal/server -count=1 \
+		-p 4 -parallel 8 -timeout $(TIMEOUT) ./serve ./chaos ./...
+
+# With the usual flags, so that what has not changed is not linked again.
+bin/tested: FORCE
+	@mkdir -p bin/tested
+	@go build -o bin/tested/sallyport .
+	@go build -C internal/server -o ../../bin/tested/sallyport-server ./sallyport-server
 
 # A seed gives the same schedule again: CHAOS_SEED=17 make chaos. CHAOS_CLOCK= leaves the clock alone.
 CHAOS_SEEDS ?= 20
 CHAOS_CLOCK ?= 1
-chaos: bin/sallyport-lab ## nightly: seeded schedules of faults against real servers, CHAOS_SEEDS of them
+chaos: bin/sallyport-lab ## nightly: seeded schedules of faults against real servers, CHAOS_SEEDS of them, and many lives in process
 	$(STAGE) "install PostgreSQL and systemd-analyze" ./.ci/tools.sh server
 	$(STAGE) "$(CHAOS_SEEDS) seeds of faults" env CHAOS_SEEDS=$(CHAOS_SEEDS) \
 		CHAOS_CLOCK=$(CHAOS_CLOCK) go test -C internal/server -count=1 -parallel 8 \
 		-timeout 4h -v -run Test.*whatever_fails ./chaos
+	$(STAGE) "2000 lives of a deployment" env CHAOS_LIVES=2000 go test -C internal/server -count=1 -v \
+		-run Test.*many_lives ./chaos
 
 load: bin/sallyport-lab ## one table: docs/server-capacity.md; LOAD_MINUTES for a longer look at memory
 	$(STAGE) "install PostgreSQL and systemd-analyze" ./.ci/tools.sh server

@@ -38,6 +38,7 @@ type App struct {
 	mu     sync.Mutex // of the maps
 	tokens map[tokenOf]*grant
 	left   map[int64]trial.Quota // by installation
+	files  *files
 }
 
 // tokenOf is which repository a token is for: by its number, or, of a workflow that is called, by the name that its owner
@@ -69,7 +70,8 @@ var mayRead = map[string]string{"contents": "read", "metadata": "read"}
 
 // NewApp reads the private key of an app, in PEM.
 func NewApp(server, api, id string, key []byte) (*App, error) {
-	a := &App{ID: id, Now: time.Now, tokens: map[tokenOf]*grant{}, left: map[int64]trial.Quota{}}
+	a := &App{ID: id, Now: time.Now, tokens: map[tokenOf]*grant{}, left: map[int64]trial.Quota{},
+		files: newFiles(maxFiles)}
 	if id == "" {
 		return nil, fault.New(fault.Usage, fault.Config, "take the client ID from the app's settings page",
 			"the app has no ID")
@@ -157,8 +159,9 @@ func (a *App) grant(key tokenOf) *grant {
 	return a.tokens[key]
 }
 
-// forget drops a token that did not do what it is for: somebody may have taken it back.
+// forget drops a token that did not do what it is for, and what it has read: somebody may have taken it back.
 func (a *App) forget(of tokenOf) {
+	a.files.forget(of)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.tokens, of)
@@ -313,7 +316,8 @@ func (a *App) Waiting(
 			"%s has the number %d now, and the request was about %d", name, own.ID, repository)
 	}
 	repo.id = strconv.FormatInt(repository, 10)
-	r, found, err := repo.one(ctx, repo.at("actions/runs/%d", number), func(r run) bool { return r.ID == number })
+	path := repo.at("actions/runs/%d", number)
+	r, found, err := repo.one(ctx, path, func(r run) bool { return r.ID == number })
 	switch {
 	case err != nil:
 		return nil, err
@@ -321,6 +325,7 @@ func (a *App) Waiting(
 		return nil, noRun(number)
 	}
 	repo.asker = attempt{number, r.Attempt}
+	repo.known.hold(path, a.Now().Add(often)) // for this look; what has to be as it is now is asked anew
 	return &Waiting{repo, environment, number, a, of}, nil
 }
 
@@ -346,9 +351,22 @@ func (a *App) Left(now time.Time) (least int, known bool) {
 	return least, known
 }
 
-// FileOf returns a file as Repo does. Another repository of the same owner, which does not show it to everybody, is asked
-// with a token of its own, which may read its files alone: the app has to be installed there.
+// FileOf returns a file as Repo does, or as this repository has read it before: at a full commit it does not change.
 func (w *Waiting) FileOf(ctx context.Context, repository, commit, path string) ([]byte, error) {
+	of := fileOf{w.of, repository, commit, path}
+	if body, kept := w.app.files.find(of, w.Now()); kept {
+		return body, nil
+	}
+	body, err := w.fileOf(ctx, repository, commit, path)
+	if err == nil {
+		w.app.files.keep(of, body, w.Now())
+	}
+	return body, err
+}
+
+// fileOf reads a file now. Another repository of the same owner, which does not show it to everybody, is asked
+// with a token of its own, which may read its files alone: the app has to be installed there.
+func (w *Waiting) fileOf(ctx context.Context, repository, commit, path string) ([]byte, error) {
 	raw, err := w.Repo.FileOf(ctx, repository, commit, path)
 	owner, name, _ := strings.Cut(repository, "/")
 	if !errors.Is(err, fs.ErrNotExist) || !strings.EqualFold(owner, w.owner) || strings.EqualFold(name, w.name) {

@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/labtest"
+	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
 // guarded is a repository whose environment asks an app before it releases a deployment.
@@ -489,4 +490,145 @@ func TestJ07_files_of_a_called_workflow_are_read_with_a_token_that_reads_files_t
 	wantFault(t, err, fault.Refused, fault.Malformed)
 	_, err = g.door.Files(t.Context(), "acme/app-elsewhere", 882)
 	wantFault(t, err, fault.Refused, fault.Authn)
+}
+
+// asked counts the questions about a path of the repository.
+func (g *guarded) asked(part string) (n int) {
+	g.t.Helper()
+	for _, r := range g.lab.Requests(g.t) {
+		if strings.HasPrefix(r.Path, "/api/v3/repos/"+g.name+part) {
+			n++
+		}
+	}
+	return n
+}
+
+const ofCommit = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
+
+// reads reads a workflow of a repository as the one that waits.
+func (g *guarded) reads(repository string) error {
+	g.t.Helper()
+	w, err := g.open(1000001)
+	if err != nil {
+		return err
+	}
+	body, err := w.FileOf(g.t.Context(), repository, ofCommit, ".github/workflows/deploy.yml")
+	if err == nil && string(body) != "on: push" {
+		g.t.Errorf("the file of %s is %q", repository, body)
+	}
+	return err
+}
+
+func (g *guarded) has(repository string, more object) {
+	g.t.Helper()
+	if len(more) > 0 {
+		g.lab.Set(g.t, "/github/repos/"+repository, more)
+	}
+	g.lab.Set(g.t, "/github/repos/"+repository+"/files",
+		object{"commit": ofCommit, "files": object{".github/workflows/deploy.yml": "on: push"}})
+}
+
+func TestApp_a_file_of_a_commit_is_asked_for_once(t *testing.T) {
+	g := newGuarded(t, "app-files")
+	g.has(g.name, nil)
+	for range 3 { // each is a run that waits, which begins with nothing
+		if err := g.reads(g.name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := g.asked("/contents/"); n != 1 {
+		t.Errorf("it was asked for %d times, want once", n)
+	}
+}
+
+// A file that was not there is asked for again.
+func TestApp_a_file_that_is_not_shown_is_not_kept(t *testing.T) {
+	g := newGuarded(t, "app-no-file")
+	if err := g.reads(g.name); err == nil {
+		t.Fatal("the file is there")
+	}
+	g.has(g.name, nil)
+	if err := g.reads(g.name); err != nil {
+		t.Error(err)
+	}
+}
+
+// Two repositories of one app, of which one may read a third: the other is shown nothing of what it has read.
+func TestJ07_what_one_repository_has_read_no_other_is_shown(t *testing.T) {
+	g := newGuarded(t, "app-reader")
+	owner := g.lab.RepositoryID(t, g.name)
+	hidden := "acme/app-hidden"
+	g.has(hidden, object{"id": owner + 500_000, "visibility": "private"})
+	g.app.Install(t, g.app.Installation, g.name, hidden)
+	if err := g.reads(hidden); err != nil {
+		t.Fatal(err)
+	}
+	other := newWorld(t, "app-stranger")
+	g.app.Install(t, g.app.Installation+1, "acme/"+other.name)
+	g.name, g.number = "acme/"+other.name, g.lab.RepositoryID(t, "acme/"+other.name)
+	g.app.Installation++
+	if err := g.reads(hidden); err == nil {
+		t.Error("a repository of another installation was shown what somebody else has read")
+	}
+}
+
+// Where the app's access to a repository is taken back, what it has read there is gone as well.
+func TestJ07_what_a_token_has_read_is_forgotten_with_it(t *testing.T) {
+	g := newGuarded(t, "app-forgets")
+	g.has(g.name, nil)
+	if err := g.reads(g.name); err != nil {
+		t.Fatal(err)
+	}
+	g.app.Revoke(t)
+	if err := g.reads(g.name); err == nil {
+		t.Fatal("the token is good")
+	}
+	if err := g.reads(g.name); err != nil {
+		t.Fatal(err)
+	}
+	if n := g.asked("/contents/"); n != 2 {
+		t.Errorf("the file was asked for %d times, want once with each token", n)
+	}
+}
+
+// The list of a repository's runs is large, and says nothing more about the run that waits.
+func TestApp_the_run_that_waits_is_not_looked_for_in_the_list_of_runs(t *testing.T) {
+	g := newGuarded(t, "app-run")
+	w := g.waits(41)
+	if _, err := w.Environment(t.Context(), "production"); err != nil { // as a gate asks first
+		t.Fatal(err)
+	}
+	address := g.lab.GitHub + "/" + g.name + "/actions/runs/41/attempts/1"
+	all, err := w.Runs(t.Context(), []policy.RunQuery{{URI: address}})
+	if err != nil || len(all) != 1 || !all[0].Own || all[0].Commit == "" {
+		t.Fatalf("%+v, %v; want the run that asks", all, err)
+	}
+	for _, r := range g.lab.Requests(t) {
+		if r.Path == "/api/v3/repos/"+g.name+"/actions/runs" {
+			t.Errorf("the list of runs was asked for: %s", r.Query)
+		}
+	}
+	if all, err = w.Runs(t.Context(), []policy.RunQuery{{URI: strings.Replace(address, "41/attempts/1", "41/attempts/2", 1)}}); err != nil ||
+		all[0].Commit != "" {
+		t.Errorf("%+v, %v; want that attempt 2 is not there", all, err)
+	}
+}
+
+// One delivery that the platform does not send again holds up no other, and is not counted as sent.
+func TestJ08_a_delivery_that_is_not_sent_again_is_told_and_the_others_are(t *testing.T) {
+	g := newGuarded(t, "app-again")
+	for run := range int64(3) {
+		g.lab.Waits(t, g.name, 51+run, "production", object{"how": "lost"})
+	}
+	all := g.app.Deliveries(t)
+	if len(all) != 3 {
+		t.Fatalf("deliveries %+v, want three that were lost", all)
+	}
+	g.lab.Fault(t, object{"target": "github", "status": 422,
+		"match": fmt.Sprintf("^POST /api/v3/app/hook/deliveries/%d/attempts$", all[1].ID)})
+	n, err := g.door.Redeliver(t.Context())
+	if n != 2 {
+		t.Errorf("%d deliveries are sent again, want 2", n)
+	}
+	wantFault(t, err, fault.Unavailable, fault.NotAvailable)
 }

@@ -11,21 +11,39 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
-// Redeliver asks for each delivery again that no attempt brought, and returns how many. GitHub itself tries once, and
-// keeps what it sent for three days (docs.github.com, "Redelivering webhooks").
-func (a *App) Redeliver(ctx context.Context) (int, error) {
+// Redeliver asks for each delivery again that no attempt brought, and returns how many the platform sends again. GitHub
+// itself tries once, and keeps what it sent for three days (docs.github.com, "Redelivering webhooks"). One that is not
+// sent again holds up no other; the error is of the first.
+func (a *App) Redeliver(ctx context.Context) (taken int, first error) {
 	failed, err := a.failed(ctx)
 	if err != nil {
 		return 0, err
 	}
-	for n, id := range failed {
-		resp, err := a.call(ctx, http.MethodPost, "app/hook/deliveries/"+strconv.FormatInt(id, 10)+"/attempts", nil)
-		if err != nil {
-			return n, err
+	for _, id := range failed {
+		switch err := a.again(ctx, id); {
+		case err == nil:
+			taken++
+		case first == nil:
+			first = err
 		}
-		_ = resp.Body.Close() // it was read
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	return len(failed), nil
+	return taken, first
+}
+
+func (a *App) again(ctx context.Context, id int64) error {
+	resp, err := a.call(ctx, http.MethodPost, "app/hook/deliveries/"+strconv.FormatInt(id, 10)+"/attempts", nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read
+	if resp.StatusCode != http.StatusAccepted {
+		return fault.New(fault.Unavailable, fault.NotAvailable, "",
+			"the GitHub API does not send delivery %d again: it answered %d", id, resp.StatusCode)
+	}
+	return nil
 }
 
 // maxDeliveries are the newest deliveries that are looked at.

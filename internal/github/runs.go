@@ -144,8 +144,15 @@ func (repo *Repo) latest(ctx context.Context, id int64) (run, bool, error) {
 	return repo.one(ctx, repo.at("actions/runs/%d", id), func(r run) bool { return r.ID == id })
 }
 
-// try returns one attempt of a run.
+// try returns one attempt of a run. The list of runs is large, and not asked for where the run was asked about by
+// itself in this look, as one that waits is.
 func (repo *Repo) try(ctx context.Context, a attempt) (run, bool, error) {
+	if x, asked := repo.known.find(repo.at("actions/runs/%d", a.id), repo.Now()); asked && x.found {
+		var r run
+		if err := repo.read(x, &r); err != nil || r.ID == a.id && r.Attempt == a.n {
+			return r, err == nil, err
+		}
+	}
 	all, err := repo.recent(ctx)
 	if err != nil {
 		return run{}, false, err

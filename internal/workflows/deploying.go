@@ -49,7 +49,7 @@ func Deploying(path string, raw []byte, a Asked) (out Entering, err error) {
 	if a.Watched {
 		want.Watched = map[string]finding.Watch{a.Environment: {Severity: finding.Note}}
 	}
-	w, _, err := parse(path, raw)
+	w, errs, err := parse(path, raw)
 	if err != nil {
 		return out, err
 	}
@@ -66,8 +66,7 @@ func Deploying(path string, raw []byte, a Asked) (out Entering, err error) {
 	if out.Jobs == 0 {
 		return out, nil
 	}
-	all, err := Check(path, raw, want)
-	for _, x := range all {
+	for _, x := range f.check(errs) {
 		if x.Rule == finding.Syntax && x.Severity == finding.Error {
 			return out, fault.New(fault.Usage, fault.Lint, x.Hint, "%s:%d: %s: %s", path, x.Line, x.Message, x.Found)
 		}
@@ -76,7 +75,7 @@ func Deploying(path string, raw []byte, a Asked) (out Entering, err error) {
 		}
 	}
 	slices.SortStableFunc(out.Detours, func(a, b Detour) int { return a.Line - b.Line })
-	return out, err
+	return out, nil
 }
 
 // leading are variables by which a shell, a linker or an interpreter runs something before the program that is named.

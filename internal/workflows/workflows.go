@@ -55,7 +55,11 @@ func Check(path string, raw []byte, want Want) (found []finding.Finding, err err
 	if err != nil {
 		return nil, err
 	}
-	f := newFlow(path, raw, w, want)
+	return newFlow(path, raw, w, want).check(errs), nil
+}
+
+// check looks at everything. errs are what the parser has found.
+func (f *flow) check(errs []*actionlint.Error) []finding.Finding {
 	f.checkSyntax(errs)
 	f.checkGates()
 	f.checkPolicies()
@@ -66,7 +70,7 @@ func Check(path string, raw []byte, want Want) (found []finding.Finding, err err
 	f.checkGrants()
 	f.checkTriggers()
 	f.checkPins()
-	return f.sorted(), nil
+	return f.sorted()
 }
 
 // parse reads a workflow that has jobs. errs are mistakes in it, beside which it can be read.

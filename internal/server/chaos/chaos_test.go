@@ -30,23 +30,26 @@ const bound = 90 * time.Second
 // missing is how long evidence may be missing. It is longer than all faults of a schedule together.
 const missing = 15 * time.Second
 
+// number is that of a variable, or the usual one.
+func number(t *testing.T, name string, usual uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s is %q, want a number", name, text)
+	}
+	return n
+}
+
 func seeds(t *testing.T) (all []uint64) {
 	t.Helper()
-	number := func(name string, usual uint64) uint64 {
-		text := os.Getenv(name)
-		if text == "" {
-			return usual
-		}
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatalf("%s is %q, want a number", name, text)
-		}
-		return n
+	if os.Getenv("CHAOS_SEED") != "" {
+		return []uint64{number(t, "CHAOS_SEED", 0)}
 	}
-	if one := number("CHAOS_SEED", 0); one != 0 {
-		return []uint64{one}
-	}
-	for seed := range number("CHAOS_SEEDS", 2) {
+	for seed := range number(t, "CHAOS_SEEDS", 2) {
 		all = append(all, seed+1)
 	}
 	return all
@@ -78,7 +81,7 @@ func TestJ08_whatever_fails_nothing_is_approved_without_evidence_lost_or_decided
 			t.Parallel()
 			l := <-free
 			defer func() { free <- l }()
-			chaos(t, l, seed, &sum)
+			chaos(t, l.signed(t), seed, &sum)
 		})
 	}
 }

@@ -273,7 +273,7 @@ func TestLoad(t *testing.T) {
 	}
 	var x table
 	before := load()
-	l := newLane(t, 61)
+	l := newLane(t, 61).signed(t)
 	servers(t, l, &x, length)
 	units(t, l, &x)
 	fmt.Printf("\n%s/%s, %s, %d processors, load %s before and %s after\n\n", runtime.GOOS, runtime.GOARCH,

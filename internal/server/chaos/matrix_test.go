@@ -118,7 +118,10 @@ func TestJ08_each_write_over_HTTP_that_is_lost_or_unanswered_comes_to_the_right_
 			token := &spoil{fits: func(r *http.Request, _ []byte) bool {
 				return strings.HasSuffix(r.URL.Path, "/access_tokens")
 			}}
-			to := []*spoil{rule(1, "approved"), rule(7, "rejected"), rule(9, "rejected"), rule(2, ""), token}
+			again := &spoil{fits: func(r *http.Request, _ []byte) bool {
+				return r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/app/hook/deliveries/")
+			}}
+			to := []*spoil{rule(1, "approved"), rule(7, "rejected"), rule(9, "rejected"), rule(2, ""), token, again}
 			from := []*spoil{delivery, push}
 			var mu sync.Mutex
 			w.api.fate, w.door.fate = spoiler(f, &mu, to), spoiler(f, &mu, from)
@@ -139,6 +142,13 @@ func TestJ08_each_write_over_HTTP_that_is_lost_or_unanswered_comes_to_the_right_
 				return to[3].done
 			})
 			w.mustPush(2)
+			// Where the delivery is lost, its request is lost as well, and the next round asks for it. Where it was saved,
+			// it comes a second time.
+			w.until(bound, "a delivery is asked for again", func() bool {
+				mu.Lock()
+				defer mu.Unlock()
+				return again.done
+			})
 			for _, x := range []struct {
 				what string
 				run  int64
@@ -146,7 +156,7 @@ func TestJ08_each_write_over_HTTP_that_is_lost_or_unanswered_comes_to_the_right_
 			}{
 				{"the token of a repository, and a push", 4, end{"approved", "allow"}},
 				{"a note", 2, end{"approved", "allow"}},
-				{"a delivery", 3, end{"approved", "allow"}},
+				{"a delivery, and the request for it", 3, end{"approved", "allow"}},
 				{"an approval", 1, end{"approved", "allow"}},
 				{"a rejection by a verdict", 7, end{"rejected", "deny"}},
 				{"a rejection without one", 9, end{"rejected", "deny"}},

@@ -30,20 +30,22 @@ import (
 // stepped says that the server is built with a clock that a test can step. It takes minutes to build, once.
 var stepped = os.Getenv("CHAOS_CLOCK") != ""
 
-// programs is a directory of the programs that the tests run.
-var programs string
+// programs is a directory of the programs that the tests run: that of SALLYPORT_PROGRAMS, or one that is made.
+var programs = os.Getenv("SALLYPORT_PROGRAMS")
 
 func TestMain(m *testing.M) {
-	var err error
-	if programs, err = os.MkdirTemp("", "sallyport-chaos-"); err == nil {
-		err = build()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if made := programs == "" || stepped; made {
+		var err error
+		if programs, err = os.MkdirTemp("", "sallyport-chaos-"); err == nil {
+			err = build()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		defer func() { _ = os.RemoveAll(programs) }()
 	}
 	labtest.Main(m)
-	_ = os.RemoveAll(programs)
 }
 
 func build() error {
@@ -72,10 +74,12 @@ func build() error {
 // A lane is a repository with runs that have signed. Seeds use it one after another: the platform forgets it between
 // them, and what was signed stays.
 type lane struct {
-	lab     *labtest.Lab
-	repo    string
-	id      int
-	bundles map[int64]string
+	lab  *labtest.Lab
+	repo string
+	id   int
+
+	mu      sync.Mutex
+	bundles map[int64]string // that were signed
 }
 
 // What the runs of a lane have signed. The others have signed nothing.
@@ -90,20 +94,21 @@ func newLane(t testing.TB, number int) *lane {
 	l := &lane{lab: labtest.Shared(t), repo: fmt.Sprintf("acme/lane%d", number), id: 880_000 + number,
 		bundles: map[int64]string{}}
 	l.clear(t)
-	var mu sync.Mutex
+	return l
+}
+
+// signed makes what the runs of a lane sign, two at a time. Who does not call it signs with the first push of a run.
+func (l *lane) signed(t testing.TB) *lane {
+	t.Helper()
 	var all sync.WaitGroup
 	places := make(chan struct{}, 2)
 	for run := int64(1); run <= others; run++ {
 		all.Go(func() {
 			places <- struct{}{}
 			defer func() { <-places }()
-			b, err := l.signs(t, run)
-			if err != nil {
+			if _, err := l.bundle(t, run); err != nil {
 				t.Error(err)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			l.bundles[run] = b
 		})
 	}
 	all.Wait()
@@ -111,6 +116,23 @@ func newLane(t testing.TB, number int) *lane {
 		t.FailNow()
 	}
 	return l
+}
+
+// bundle is what a run has signed; it signs where nobody has asked for it.
+func (l *lane) bundle(t testing.TB, run int64) (string, error) {
+	l.mu.Lock()
+	b, is := l.bundles[run]
+	l.mu.Unlock()
+	if is {
+		return b, nil
+	}
+	b, err := l.signs(t, run)
+	if err == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.bundles[run] = b
+	}
+	return b, err
 }
 
 // clear makes the repository anew at the platform.
@@ -242,6 +264,8 @@ func newWorld(t testing.TB, l *lane, pg *pgtest.Server, servers int, missing tim
 			t.Fatal(err)
 		}
 	}
+	l.lab.Set(t, "/github/repos/"+l.repo+"/files", map[string]any{"commit": commit, "files": map[string]string{
+		".github/workflows/release.yml": strings.ReplaceAll(labtest.Workflow, "SERVER", w.door.URL)}})
 	for n := range servers {
 		s := &server{world: w, number: n, port: freePort(t), log: &logged{}}
 		if pg != nil {
@@ -449,8 +473,11 @@ func (w *world) pushes(run int64) (status int, said string, err error) {
 }
 
 func (w *world) pushesWith(run int64, token string) (status int, said string, err error) {
-	req, err := http.NewRequest(http.MethodPost, w.door.URL+"/v1/evidence",
-		strings.NewReader(`{"bundles":[`+w.bundles[run]+`]}`))
+	bundle, err := w.bundle(w, run)
+	if err != nil {
+		w.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodPost, w.door.URL+"/v1/evidence", strings.NewReader(`{"bundles":[`+bundle+`]}`))
 	if err != nil {
 		return 0, "", err
 	}

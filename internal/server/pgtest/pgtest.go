@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"syscall"
@@ -26,6 +27,7 @@ type Server struct {
 	bin  string
 	cred *syscall.Credential
 	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended
 }
 
 // Start makes a cluster and starts it. durable keeps what is committed over a power cut; without it tests are faster.
@@ -86,7 +88,20 @@ func (s *Server) Run(durable bool) error {
 	}
 	defer func() { _ = log.Close() }() // the server has its own
 	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := s.cmd.Start(); err != nil {
+	began := make(chan error, 1)
+	done, c := make(chan struct{}), s.cmd
+	s.done = done
+	go func() {
+		defer close(done)
+		// The process ends with the thread that started it, and threads end with what others have locked to them.
+		runtime.LockOSThread()
+		err := c.Start()
+		began <- err
+		if err == nil {
+			_ = c.Wait()
+		}
+	}()
+	if err := <-began; err != nil {
 		return err
 	}
 	db, err := sql.Open("pgx", s.URL("postgres"))
@@ -167,12 +182,12 @@ func (s *Server) Restore(name string, dump []byte) error {
 // Kill is a power cut.
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
-	_ = s.cmd.Wait()
+	<-s.done
 }
 
 // Stop ends the server and removes everything.
 func (s *Server) Stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGINT)
-	_ = s.cmd.Wait()
+	<-s.done
 	_ = os.RemoveAll(s.Dir)
 }

@@ -203,10 +203,11 @@ func (s *Server) sweep(ctx context.Context) error {
 		}
 	}
 	for _, d := range s.doors {
-		switch n, err := d.app.Redeliver(ctx); {
-		case err != nil:
+		n, err := d.app.Redeliver(ctx)
+		if err != nil {
 			s.Log.Warn("deliveries that failed were not asked for again", "host", d.Host, "code", fault.Of(err).Code)
-		case n > 0:
+		}
+		if n > 0 {
 			s.Log.Info("deliveries that failed were asked for again", "host", d.Host, "count", n)
 		}
 	}

@@ -31,7 +31,7 @@ import (
 
 var (
 	postgres *pgtest.Server
-	programs string // directory of the two programs
+	programs = os.Getenv("SALLYPORT_PROGRAMS") // directory of the two programs, which is made where it is none
 )
 
 func TestMain(m *testing.M) {
@@ -41,10 +41,15 @@ func TestMain(m *testing.M) {
 	}
 	labtest.Main(m)
 	postgres.Stop()
-	_ = os.RemoveAll(programs)
+	if programs != os.Getenv("SALLYPORT_PROGRAMS") {
+		_ = os.RemoveAll(programs)
+	}
 }
 
 func prepare() (err error) {
+	if postgres, err = pgtest.Start(false); err != nil || programs != "" {
+		return err
+	}
 	if programs, err = os.MkdirTemp("", "sallyport-programs-"); err != nil {
 		return err
 	}
@@ -56,8 +61,7 @@ func prepare() (err error) {
 			return fmt.Errorf("building %s: %w\n%s", name, err, out)
 		}
 	}
-	postgres, err = pgtest.Start(false)
-	return err
+	return nil
 }
 
 // A world is one repository on the lab, and the servers that answer for it.
@@ -127,9 +131,12 @@ func (w *world) write(name, text string) {
 const deploying = labtest.Workflow
 
 // workflow is the workflow file of the commit.
-func (w *world) workflow(text string) {
+func (w *world) workflow(text string) { w.workflowAt(commit, text) }
+
+// workflowAt is that of a commit.
+func (w *world) workflowAt(sha, text string) {
 	w.Helper()
-	w.lab.Set(w, "/github/repos/"+w.repo+"/files", map[string]any{"commit": commit,
+	w.lab.Set(w, "/github/repos/"+w.repo+"/files", map[string]any{"commit": sha,
 		"files": map[string]string{".github/workflows/release.yml": strings.ReplaceAll(text, "SERVER", w.url)}})
 }
 
