@@ -141,6 +141,7 @@ var readers = map[string]string{
 	"history policy":         "person:history --policy SPECIAL",
 	"history bundle":         "person:history --offline --repository https://github.com/$REPO --bundle SPECIAL",
 	"ledger kept":            "person:ledger verify --key sallyport.example/ledger+655c09ce+AYfIvbJv+vDBfuZe/exU+5YUQ8qzwqGPnk/60WZHmZCB --kept SPECIAL ledger.jsonl",
+	"ledger read-token":      "person:ledger export --key sallyport.example/ledger+655c09ce+AYfIvbJv+vDBfuZe/exU+5YUQ8qzwqGPnk/60WZHmZCB --read-token SPECIAL --output out.jsonl https://sallyport.example",
 	"history signing-config": "job:history --export out.jsonl --trusted-root $TRUSTED --signing-config SPECIAL production",
 	"history trusted-root":   "job:history --export out.jsonl --signing-config $SIGNING --trusted-root SPECIAL production",
 	"gate signing-config":    "deployer:gate --environment production --trusted-root $TRUSTED --signing-config SPECIAL dist/app",

@@ -78,7 +78,7 @@ func (r *run) examine(in doctorInputs, p *policy.Policy) ([]finding.Finding, err
 			found = append(found, f)
 		}
 	}
-	modes, err := r.lenience(p, at)
+	modes, err := r.lenience(p, r.behind(at))
 	if err != nil {
 		return nil, err
 	}

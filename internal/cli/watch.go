@@ -43,7 +43,11 @@ func (r *run) lenience(p *policy.Policy, at gate.Branch) ([]finding.Finding, err
 		if e.Mode.Level == policy.Enforce {
 			continue
 		}
-		m, err := gate.Modes(r.ctx, at, readPolicy, path.Clean(filepath.ToSlash(r.in.Policy)), e.Name)
+		name := path.Clean(filepath.ToSlash(r.in.Policy))
+		if r.ofServer != nil {
+			name = r.policyPath()
+		}
+		m, err := gate.Modes(r.ctx, at, readPolicy, name, e.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/trial"
 )
 
@@ -425,8 +426,8 @@ func (w *Waiting) Commit(ctx context.Context) (commit string, done bool, err err
 	return r.HeadSHA, r.done(), nil
 }
 
-// CalledFiles are the workflows that others of the run call, as the platform resolved them: owner/name, path and commit.
-func (w *Waiting) CalledFiles(ctx context.Context) ([][3]string, error) {
+// CalledFiles are the workflows that others of the run call, as the platform resolved them.
+func (w *Waiting) CalledFiles(ctx context.Context) ([]policy.JobPlace, error) {
 	ctx, cancel := w.within(ctx)
 	defer cancel()
 	a, err := w.once(ctx, w.at("actions/runs/%d", w.run), readActions)
@@ -437,16 +438,15 @@ func (w *Waiting) CalledFiles(ctx context.Context) ([][3]string, error) {
 	if err := w.read(a, &r); err != nil {
 		return nil, err
 	}
-	var out [][3]string
+	var out []policy.JobPlace
 	for _, c := range r.Called {
-		file, _, _ := strings.Cut(c.Path, "@")
+		file, ref, _ := strings.Cut(c.Path, "@")
 		const parts = 3 // OWNER/NAME/PATH
-		p := strings.SplitN(file, "/", parts)
-		if len(p) != parts || !fullSHA().MatchString(c.SHA) {
+		if len(strings.SplitN(file, "/", parts)) != parts || !fullSHA().MatchString(c.SHA) {
 			return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API names the called workflow %q at %q",
 				fault.Cut(c.Path), fault.Cut(c.SHA))
 		}
-		out = append(out, [3]string{p[0] + "/" + p[1], p[2], c.SHA})
+		out = append(out, policy.JobPlace{File: file, Ref: cmp.Or(c.Ref, ref), Commit: c.SHA})
 	}
 	return out, nil
 }

@@ -31,6 +31,7 @@ type run struct {
 	Called          []struct {
 		Path string `json:"path"` // owner/name/path@ref
 		SHA  string `json:"sha"`
+		Ref  string `json:"ref"` // in full
 	} `json:"referenced_workflows"`
 }
 

@@ -382,6 +382,7 @@ func doctor() Component {
 		Where:   Flag,
 		Inputs: []Input{
 			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Flag},
+			{Name: "server", Usage: "the address of a sallyport-server, whose policy counts in the place of a file", Where: Flag, Pattern: pushTo.Pattern},
 			rootDir,
 			{Name: "repository", Usage: "the address of the repository; that of the policy if empty", Where: Flag},
 			{Name: "offline", Usage: "look at the files alone; open no connection", Default: "false", Kind: Bool, Where: Flag},

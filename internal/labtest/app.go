@@ -28,7 +28,7 @@ type App struct {
 	fields        map[string]any
 }
 
-// Workflow is a workflow file whose job enters production with what enter lets in.
+// Workflow is a workflow file whose job enters production behind a gate, which asks the server SERVER for its policy.
 const Workflow = `on: {push: {branches: [main]}}
 permissions: {}
 jobs:
@@ -47,8 +47,8 @@ jobs:
     environment: production
     permissions: {contents: read, id-token: write, actions: read, deployments: read, attestations: read}
     steps:
-      - uses: sallyport-dev/sallyport/actions/enter@9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605
-        with: {subject: app}
+      - uses: sallyport-dev/sallyport@9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605
+        with: {subject: app, environment: production, server: SERVER}
       - run: ./deploy.sh app
 `
 

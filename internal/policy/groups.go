@@ -243,7 +243,16 @@ func (r *reader) rules(e *Environment, m mapping) {
 			e.Variables = ""
 		}
 	}
-	if n := m.get("deploying-job"); n != nil {
+	if n := m.get("deploying-job"); n != nil && n.Kind == yamlnode.Map {
+		x := r.mapping(n, "deploying-job", "in")
+		r.require(x, n, "deploying-job", "in")
+		for _, w := range r.list(x.get("in"), "deploying-job: in") {
+			e.DeployingIn = append(e.DeployingIn, r.exact(w, "deploying-job: in", calledFile))
+		}
+		if x.get("in") != nil && len(e.DeployingIn) == 0 {
+			r.complain(n, "deploying-job: in names no workflow")
+		}
+	} else if n != nil {
 		if e.DeployingJob = r.choice(n, "deploying-job", "gated", DeploysUnread, DeploysAny); e.DeployingJob == "gated" {
 			e.DeployingJob = DeploysGated
 		}

@@ -117,6 +117,10 @@ func (l *loosening) platform(old, now Environment) {
 	l.accepts("a run that has built another version", !old.RunsOnce, !now.RunsOnce)
 	l.accepts("weaker-evidence", !old.NotWeaker, !now.NotWeaker)
 	l.accepts("admin-bypass", old.Bypassable, now.Bypassable)
+	for _, w := range now.DeployingIn {
+		l.accepts("a deploying job in "+w, false, len(old.DeployingIn) > 0 && !slices.Contains(old.DeployingIn, w))
+	}
+	l.accepts("a deploying job in any file", false, len(now.DeployingIn) == 0 && len(old.DeployingIn) > 0)
 	jobs := []string{DeploysAny, DeploysUnread, DeploysGated}
 	l.accepts("deploying-job", false, slices.Index(jobs, now.DeployingJob) < slices.Index(jobs, old.DeployingJob))
 	reviews := []string{"on", "", "off"}

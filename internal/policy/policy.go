@@ -155,8 +155,10 @@ type Environment struct {
 	// DeployingJob is what the job that deploys has to be like where a server is asked: DeploysGated, DeploysUnread or
 	// DeploysAny.
 	DeployingJob string
-	Record       Recording
-	Source       *Inflow // nil: commits may have come in any way
+	// DeployingIn are the called workflows in which the job that deploys has to be, OWNER/NAME/PATH@REF; none: anywhere.
+	DeployingIn []string
+	Record      Recording
+	Source      *Inflow // nil: commits may have come in any way
 	// RunsOnce refuses a run that has built another version which entered before; NotWeaker, evidence that is weaker
 	// than that of what is deployed.
 	RunsOnce, NotWeaker bool

@@ -183,11 +183,11 @@ func (s *site) Workflow(uri string) (repository, path string) {
 	return at[0], at[1]
 }
 
-func (s *site) CalledFiles(ctx context.Context) ([][3]string, error) {
+func (s *site) CalledFiles(ctx context.Context) ([]policy.JobPlace, error) {
 	if _, err := s.trouble(ctx, false); err != nil {
 		return nil, err
 	}
-	return ask(s.facts, s.Platform != nil, "called", nil, func() ([][3]string, error) { return s.Platform.CalledFiles(ctx) })
+	return ask(s.facts, s.Platform != nil, "called", nil, func() ([]policy.JobPlace, error) { return s.Platform.CalledFiles(ctx) })
 }
 
 func (s *site) FileOf(ctx context.Context, repository, commit, path string) ([]byte, error) {

@@ -41,8 +41,8 @@ func (p *platform) Evidence() gate.Store                       { return named("g
 func (p *platform) Head(context.Context) (repository, id, commit, ref string, err error) {
 	return "https://github.com/acme/app", "7777", "c", "refs/heads/main", nil
 }
-func (p *platform) Workflow(string) (repository, path string)        { return "", "" }
-func (p *platform) CalledFiles(context.Context) ([][3]string, error) { return nil, silence }
+func (p *platform) Workflow(string) (repository, path string)              { return "", "" }
+func (p *platform) CalledFiles(context.Context) ([]policy.JobPlace, error) { return nil, silence }
 func (p *platform) FileOf(context.Context, string, string, string) ([]byte, error) {
 	return nil, silence
 }

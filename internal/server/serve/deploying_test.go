@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// entering is the step of enter in the workflow of these tests.
-const entering = `      - uses: sallyport-dev/sallyport/actions/enter@9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605
-        with: {subject: app}
+// entering is the step of the gate in the workflow of these tests.
+const entering = `      - uses: sallyport-dev/sallyport@9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605
+        with: {subject: app, environment: production, server: SERVER}
 `
 
 func TestG04_the_server_reads_whether_the_job_that_waits_deploys_what_was_let_in(t *testing.T) {
@@ -25,8 +25,8 @@ func TestG04_the_server_reads_whether_the_job_that_waits_deploys_what_was_let_in
 		more["owner_id"] = 4242
 		w.lab.Set(t, "/github/repos/acme/"+name, more)
 		w.lab.Set(t, "/github/repos/acme/"+name+"/files", map[string]any{"commit": commit,
-			"files": map[string]string{".github/workflows/deploy.yml": strings.Replace(deploying,
-				"on: {push: {branches: [main]}}", "on: workflow_call", 1)}})
+			"files": map[string]string{".github/workflows/deploy.yml": strings.ReplaceAll(strings.Replace(deploying,
+				"on: {push: {branches: [main]}}", "on: workflow_call", 1), "SERVER", w.url)}})
 	}
 	w.app.Install(t, w.app.Installation, w.repo, "acme/inside")
 	for i, x := range []struct {
@@ -42,9 +42,29 @@ func TestG04_the_server_reads_whether_the_job_that_waits_deploys_what_was_let_in
 			"      - run: ./deploy.sh app\n"+entering, 1), state: "rejected", want: "E_DEPLOYING_JOB: "},
 		{what: "the next step runs whatever it says", text: deploying + "        if: always()\n", state: "rejected",
 			want: "E_DEPLOYING_JOB: "},
-		{what: "its answer is ignored", text: strings.Replace(deploying, "        with: {subject: app}\n      - run: ./",
-			"        continue-on-error: true\n        with: {subject: app}\n      - run: ./", 1), state: "rejected",
+		{what: "its answer is ignored", text: strings.Replace(deploying, entering, entering+"        continue-on-error: true\n", 1),
+			state: "rejected", want: "E_DEPLOYING_JOB: "},
+		{what: "the next step runs only after its no", text: deploying + "        if: failure()\n", state: "rejected",
 			want: "E_DEPLOYING_JOB: "},
+		{what: "it asks another server", text: strings.Replace(deploying, "server: SERVER", "server: https://evil.example", 1),
+			state: "rejected", want: "the gate in the job does not judge under the policy of this server; found server: https://evil.example"},
+		{what: "it asks no server", text: strings.Replace(deploying, ", server: SERVER", "", 1), state: "rejected",
+			want: "next: write server: http"},
+		{what: "it has a policy of its own", text: strings.Replace(deploying, "server: SERVER", "server: SERVER, policy: evil.yaml", 1),
+			state: "rejected", want: "the gate in the job is told its policy; found evil.yaml"},
+		{what: "it is at a branch", text: strings.Replace(deploying, "sallyport@9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605\n        with: {subject: app, env",
+			"sallyport@main\n        with: {subject: app, env", 1), state: "rejected", want: "E_DEPLOYING_JOB: "},
+		{what: "a variable has other code run before it", text: strings.Replace(deploying, "    environment: production\n",
+			"    environment: production\n    env: {NODE_OPTIONS: --require ./evil.js}\n", 1), state: "rejected",
+			want: "a variable has other code run before the gate; found NODE_OPTIONS"},
+		{what: "a shell of its own runs before it", text: strings.Replace(deploying, entering, "      - run: echo hello\n        shell: ./evil.sh {0}\n"+entering, 1),
+			state: "rejected", want: "E_DEPLOYING_JOB: "},
+		{what: "such a shell is that of the job", text: strings.Replace(deploying, "    environment: production\n",
+			"    environment: production\n    defaults: {run: {shell: \"bash evil.sh {0}\"}}\n", 1), state: "rejected",
+			want: "a shell of its own runs before the gate"},
+		{what: "the gate is in another job alone", text: gateAside(), state: "rejected", want: "E_DEPLOYING_JOB: "},
+		{what: "the file calls what the platform does not list", text: deploying + "  more:\n    uses: ./.github/workflows/deploy.yml\n",
+			state: "rejected", want: "the platform does not say at which commit"},
 		{what: "the file is not there", text: "", state: "rejected", want: "E_DEPLOYING_JOB: not seen: "},
 		{what: "no job of the file enters", text: strings.Replace(deploying, "environment: production", "environment: staging", 1),
 			state: "rejected", want: "E_DEPLOYING_JOB: not seen: "},
@@ -65,6 +85,20 @@ func TestG04_the_server_reads_whether_the_job_that_waits_deploys_what_was_let_in
 			t.Errorf("%s: the reason is %q, want %q", x.what, comment, x.want)
 		}
 	}
+}
+
+// gateAside has the gate in a job before the one that deploys, which takes nothing of it.
+func gateAside() string {
+	text := strings.Replace(deploying, entering, "", 1)
+	return strings.Replace(text, "  deploy:\n    needs: build\n", `  gate:
+    needs: build
+    runs-on: ubuntu-24.04
+    permissions: {contents: read, id-token: write, actions: read, deployments: read, attestations: read}
+    outputs: {digests: evil}
+    steps:
+`+entering+`  deploy:
+    needs: gate
+`, 1) + "        env: {DIGESTS: \"${{ needs.gate.outputs.digests }}\"}\n"
 }
 
 // called1 is the list of one called workflow, or of none.

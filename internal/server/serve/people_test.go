@@ -56,9 +56,11 @@ func (w *world) terminal(dir, email string, more map[string]string, args ...stri
 		env[name] = ""
 	}
 	maps.Copy(env, more)
-	args = slices.Insert(slices.Clone(args), 1, w.signing()...)
-	args = slices.Insert(args, 1, "--yes", "--server", w.url, "--repository", "https://github.com/"+w.repo, "--store",
-		"dir:kept", "--bundle-dir", w.TempDir())
+	args = slices.Insert(slices.Clone(args), 1, "--server", w.url, "--repository", "https://github.com/"+w.repo)
+	if args[0] == "approve" {
+		args = slices.Insert(args, 1, w.signing()...)
+		args = slices.Insert(args, 1, "--yes", "--store", "dir:kept", "--bundle-dir", w.TempDir())
+	}
 	c := exec.Command(filepath.Join(programs, "sallyport"), args...)
 	c.Dir, c.Env = dir, w.environment(env)
 	out, err := c.CombinedOutput()
@@ -97,6 +99,19 @@ func TestG04_one_policy_is_approved_and_judged_and_nobody_needs_a_file_of_it(t *
 		if out, err := w.terminal(dir, "dana@acme.example", map[string]string{"SALLYPORT_SERVER_TOKEN": "guessed"},
 			"approve", "--release", set); err == nil || !strings.Contains(out, "shows no policy for this repository to this token") {
 			w.Errorf("with a token that was guessed: %v, %s", err, out)
+		}
+		// The doctor holds the files of a repository to the same policy.
+		seen := w.TempDir()
+		if err := os.MkdirAll(filepath.Join(seen, ".github/workflows"), 0o755); err != nil {
+			w.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(seen, ".github/workflows/release.yml"),
+			[]byte(strings.Replace(deploying, entering, "", 1)), 0o600); err != nil {
+			w.Fatal(err)
+		}
+		if out, _ := w.terminal(seen, "dana@acme.example", nil, "doctor"); !strings.Contains(out, "no gate precedes it") ||
+			!strings.Contains(out, "release.yml:16") {
+			w.Errorf("the doctor says %s", out)
 		}
 		out, err := w.terminal(dir, "dana@acme.example", nil, "approve", "--release", set)
 		if err != nil || !strings.Contains(out, "pushed    1 bundle to "+w.url+", 1 of them new") {

@@ -134,7 +134,7 @@ const deploying = labtest.Workflow
 func (w *world) workflow(text string) {
 	w.Helper()
 	w.lab.Set(w, "/github/repos/"+w.repo+"/files", map[string]any{"commit": commit,
-		"files": map[string]string{".github/workflows/release.yml": text}})
+		"files": map[string]string{".github/workflows/release.yml": strings.ReplaceAll(text, "SERVER", w.url)}})
 }
 
 const policyText = `version: 1
