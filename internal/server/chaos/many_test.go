@@ -387,7 +387,7 @@ func (h *house) open(t testing.TB, name string, at *site) *desk {
 	began := time.Now()
 	d := &desk{TB: t, house: h}
 	now := func() time.Time { return h.now.Add(time.Since(began)) }
-	d.Decider = &decide.Decider{Keep: s, Now: now, Log: slog.New(slog.DiscardHandler), Missing: patience,
+	d.Decider = &decide.Decider{Keep: s, Now: now, URL: "SERVER", Log: slog.New(slog.DiscardHandler), Missing: patience,
 		Approval: time.Hour, Workers: 1, Trust: func(context.Context, *decide.Rule) *gate.Trust { return h.trust },
 		Rule: func(event.Repository) (*decide.Rule, error) { return h.rule, nil },
 		Open: func(ctx context.Context, _ event.Deployment) (decide.Platform, error) {

@@ -264,6 +264,8 @@ func newWorld(t testing.TB, l *lane, pg *pgtest.Server, servers int, missing tim
 			t.Fatal(err)
 		}
 	}
+	l.lab.Set(t, "/github/repos/"+l.repo+"/files", map[string]any{"commit": commit, "files": map[string]string{
+		".github/workflows/release.yml": strings.ReplaceAll(labtest.Workflow, "SERVER", w.door.URL)}})
 	for n := range servers {
 		s := &server{world: w, number: n, port: freePort(t), log: &logged{}}
 		if pg != nil {

@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,7 @@ func TestG04_the_server_reads_whether_the_job_that_waits_deploys_what_was_let_in
 				"on: {push: {branches: [main]}}", "on: workflow_call", 1), "SERVER", w.url)}})
 	}
 	w.app.Install(t, w.app.Installation, w.repo, "acme/inside")
+	commits := w.commits(40)
 	for i, x := range []struct {
 		what, text string
 		called     map[string]any
@@ -70,21 +72,36 @@ func TestG04_the_server_reads_whether_the_job_that_waits_deploys_what_was_let_in
 			state: "rejected", want: "E_DEPLOYING_JOB: not seen: "},
 		{what: "another repository's workflow deploys, and can be read", text: caller, state: "approved",
 			called: map[string]any{"path": called + "@refs/tags/v1", "sha": commit, "ref": "refs/tags/v1"}},
-		{what: "a private repository's workflow deploys, on which the app is installed", text: caller, state: "approved",
+		{what: "a private repository's workflow deploys, on which the app is installed", text: strings.ReplaceAll(caller, "shared", "inside"), state: "approved",
 			called: map[string]any{"path": strings.Replace(called, "shared", "inside", 1) + "@refs/tags/v1", "sha": commit}},
-		{what: "another repository's workflow deploys, and cannot be read", text: caller, state: "rejected",
+		{what: "another repository's workflow deploys, and cannot be read", text: strings.ReplaceAll(caller, "shared", "hidden"), state: "rejected",
 			called: map[string]any{"path": "acme/hidden/.github/workflows/deploy.yml@refs/tags/v1", "sha": commit},
 			want:   "E_DEPLOYING_JOB: not seen: "},
 	} {
 		run := int64(501 + i)
-		w.workflow(x.text)
-		w.runWith(run, map[string]any{"referenced_workflows": called1(x.called)})
-		w.attests(run, w.url, nil)
+		w.workflowAt(commits[i], x.text)
+		w.runWith(run, map[string]any{"head_sha": commits[i], "referenced_workflows": called1(x.called)})
+		w.attests(run, w.url, map[string]any{"sha": commits[i]})
 		w.lab.Waits(t, w.repo, run, "production", nil)
 		if comment := w.answered(run, x.state); !strings.Contains(comment, x.want) {
 			t.Errorf("%s: the reason is %q, want %q", x.what, comment, x.want)
 		}
 	}
+}
+
+// commits makes a history of the default branch.
+func (w *world) commits(n int) (all []string) {
+	w.Helper()
+	var shapes []map[string]any
+	for i := range n {
+		one := map[string]any{"sha": fmt.Sprintf("%040x", 0xc0_0000+i), "author": map[string]any{"name": "Alice", "email": "alice@acme.example"}}
+		if i > 0 {
+			one["parents"] = []string{all[i-1]}
+		}
+		all, shapes = append(all, one["sha"].(string)), append(shapes, one)
+	}
+	w.lab.Set(w, "/github/repos/"+w.repo+"/history", map[string]any{"commits": shapes, "branches": map[string]string{"main": all[n-1]}})
+	return all
 }
 
 // gateAside has the gate in a job before the one that deploys, which takes nothing of it.
@@ -117,18 +134,22 @@ func TestG04_a_policy_may_accept_by_name_what_cannot_be_read_of_the_job_that_wai
 		t.Fatal(err)
 	}
 	p := w.starts()
+	commits := w.commits(10)
 	for i, x := range []struct{ says, workflow, state string }{
 		{"", "", "rejected"},
 		{"    deploying-job: unread\n", "", "approved"},
 		{"    deploying-job: unread\n", strings.Replace(deploying, entering, "", 1), "rejected"},
 		{"    deploying-job: any\n", strings.Replace(deploying, entering, "", 1), "approved"},
+		{"    deployed-by: [.github/workflows/deploy.yml]\n    deploying-job: any\n", deploying, "rejected"},
+		{"    deployed-by: [.github/workflows/deploy.yml, .github/workflows/release.yml]\n", deploying, "approved"},
+		{"    deploying-job: {in: [acme/shared/.github/workflows/deploy.yml@refs/tags/v1]}\n", deploying, "rejected"},
 	} {
 		w.write("policy.yaml", strings.Replace(string(text), "  production:\n", "  production:\n"+x.says, 1))
 		p.reload(w)
 		run := int64(601 + i)
-		w.workflow(x.workflow)
-		w.run(run)
-		w.attests(run, w.url, nil)
+		w.workflowAt(commits[i], x.workflow)
+		w.runWith(run, map[string]any{"head_sha": commits[i]})
+		w.attests(run, w.url, map[string]any{"sha": commits[i]})
 		w.lab.Waits(t, w.repo, run, "production", nil)
 		comment := w.answered(run, x.state)
 		if x.says == "" {
@@ -136,7 +157,7 @@ func TestG04_a_policy_may_accept_by_name_what_cannot_be_read_of_the_job_that_wai
 		}
 		if at := strings.Index(comment, "/v1/decisions/"); at < 0 {
 			t.Errorf("no link in %q", comment)
-		} else if _, said := w.get(comment[at:], ""); x.state == "approved" && !strings.Contains(said, "deploying-job: ") {
+		} else if _, said := w.get(comment[at:], ""); x.state == "approved" && strings.Contains(x.says, "deploying-job: ") && !strings.Contains(said, "deploying-job: ") {
 			t.Errorf("the verdict does not show what %q accepts: %s", x.says, said)
 		}
 	}

@@ -131,9 +131,12 @@ func (w *world) write(name, text string) {
 const deploying = labtest.Workflow
 
 // workflow is the workflow file of the commit.
-func (w *world) workflow(text string) {
+func (w *world) workflow(text string) { w.workflowAt(commit, text) }
+
+// workflowAt is that of a commit.
+func (w *world) workflowAt(sha, text string) {
 	w.Helper()
-	w.lab.Set(w, "/github/repos/"+w.repo+"/files", map[string]any{"commit": commit,
+	w.lab.Set(w, "/github/repos/"+w.repo+"/files", map[string]any{"commit": sha,
 		"files": map[string]string{".github/workflows/release.yml": strings.ReplaceAll(text, "SERVER", w.url)}})
 }
 
