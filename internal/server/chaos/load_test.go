@@ -231,6 +231,18 @@ func (s *server) memory() float64 {
 	return kb / 1000
 }
 
+// busy is how long the server's process has had a processor.
+func (s *server) busy() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid)) // 0 where there is none
+	_, rest, _ := strings.Cut(string(b), ") ")
+	f := strings.Fields(rest + strings.Repeat(" 0", 13))
+	user, _ := strconv.Atoi(f[11]) // proc(5): utime and stime, in ticks of a hundredth of a second
+	system, _ := strconv.Atoi(f[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
 // size is how many bytes the database has.
 func (y *yard) size() float64 {
 	if y.pg == nil {
@@ -305,9 +317,13 @@ func servers(t *testing.T, l *lane, x *table, length time.Duration) {
 			was := y.size()
 			const n = 500
 			y.echo.asked.Store(0)
+			worked := y.servers[0].busy()
 			perSec := y.decided(n)
+			each := (y.servers[0].busy() - worked) / n
 			x.add(kind+": decisions with cached evidence", fmt.Sprintf("%.0f/s", perSec),
 				fmt.Sprintf("%.1f questions to the platform each", float64(y.echo.asked.Load())/n), ">= 100/s")
+			x.add(kind+": processor time of the server for a decision", ms(each),
+				fmt.Sprintf("%.0f/s on one processor", 1/each.Seconds()), "-")
 			x.add(kind+": bytes of a decision, with its job, event and leaves",
 				fmt.Sprintf("%.1f kB", (y.size()-was)/n/1000), "-", "-")
 			y.echo.asked.Store(0)
