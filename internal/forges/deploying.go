@@ -10,7 +10,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
-	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/workflows"
 )
 
@@ -27,11 +26,12 @@ type Ran interface {
 // server that reads.
 func DeployingOnGitHub(ctx context.Context, at Ran, in *policy.Input, run, server string) (*policy.Deploying, error) {
 	d := &policy.Deploying{}
-	top, why := started(in, run)
+	signed, why := started(in, run)
 	if why != "" {
 		d.Unread, d.Need = why, "let attest or release sign in the run that deploys"
 		return d, nil
 	}
+	top := signed.Signer
 	repository, path := at.Workflow(top.ConfigURI)
 	_, d.Ref, _ = strings.Cut(top.ConfigURI, "@")
 	d.Workflow, d.Issuer, d.RepositoryID = path, top.Issuer, top.RepositoryID
@@ -99,27 +99,27 @@ func listed(called []policy.JobPlace, from workflows.Place, uses string) bool {
 	})
 }
 
-// started is who signed in a run, of whose certificates each names the workflow that was started. why says that they do
-// not, or not the same one.
-func started(in *policy.Input, run string) (top statement.Signer, why string) {
+// started is what somebody signed in a run: of the certificates each names the workflow that was started. why says that
+// they do not, or not the same one.
+func started(in *policy.Input, run string) (top policy.Fact, why string) {
 	look := func(all []policy.Fact) {
 		for i := range all {
-			s := all[i].Signer
+			s, t := all[i].Signer, top.Signer
 			if !strings.HasPrefix(s.Run, run+"/attempts/") || s.ConfigURI == "" || s.ConfigDigest == "" {
 				continue
 			}
-			if top.ConfigURI != "" && (top.ConfigURI != s.ConfigURI || top.ConfigDigest != s.ConfigDigest) {
+			if t.ConfigURI != "" && (t.ConfigURI != s.ConfigURI || t.ConfigDigest != s.ConfigDigest) {
 				why = fmt.Sprintf("certificates of the run name the workflow %s at commit %s, and %s at commit %s",
-					top.ConfigURI, top.ConfigDigest, s.ConfigURI, s.ConfigDigest)
+					t.ConfigURI, t.ConfigDigest, s.ConfigURI, s.ConfigDigest)
 			}
-			top = s
+			top = all[i]
 		}
 	}
 	for i := range in.Candidates {
 		look(in.Candidates[i].Facts)
 	}
 	look(in.Entries.Facts)
-	if top.ConfigURI == "" {
+	if top.Signer.ConfigURI == "" {
 		why = "no certificate of the run says which workflow was started"
 	}
 	return top, why
