@@ -119,6 +119,9 @@ func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (tim
 		return 0, d.absent(ctx, w, err)
 	}
 	if old, kept, _ := d.Keep.Decision(ctx, w); kept && old.Answer == event.Rejected {
+		if f.Kind == fault.Refused && d.Now().Sub(old.At) > d.Missing { // nobody lets this server answer: not any more, or ever
+			return 0, d.Keep.Write(ctx, func(tx *keep.Tx) error { return tx.Attempted(w, w.Attempt, keep.IsClosed) })
+		}
 		return 0, err // it stands, and is sent again
 	}
 	if f.Kind == fault.Refused || f.Kind == fault.Usage { // asking again would give the same

@@ -294,6 +294,20 @@ func TestJ08_a_deployment_that_the_run_does_not_list_for_a_moment_is_asked_about
 	}
 }
 
+func TestJ07_a_rejection_that_nobody_lets_the_server_send_is_closed_in_the_end(t *testing.T) {
+	d := newDesk(t)
+	d.open = fault.New(fault.Refused, fault.Authn, "", "the app gets no token")
+	for _, step := range []struct {
+		after time.Duration
+		want  keep.State
+	}{{0, keep.IsDecided}, {9 * time.Minute, keep.IsDecided}, {2 * time.Minute, keep.IsClosed}} {
+		d.now = d.now.Add(step.after)
+		if w := d.looks(); w.State != step.want {
+			t.Fatalf("after %v more it is %s, want %s", step.after, w.State, step.want)
+		}
+	}
+}
+
 func TestG04_looks_become_rarer_and_none_comes_after_the_deadline(t *testing.T) {
 	d := &Decider{Missing: 10 * time.Minute}
 	looks, age := 0, time.Duration(0)

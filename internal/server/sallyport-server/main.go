@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"golang.org/x/mod/sumdb/note"
@@ -121,7 +122,7 @@ func key(args []string, stdout, stderr io.Writer) error {
 		return fault.New(fault.Usage, fault.Config, "sallyport-server key --name sallyport.example.com/ledger --out ledger.key", "key needs --name and --out")
 	}
 	private, public, err := note.GenerateKey(rand.Reader, name)
-	if err != nil {
+	if err != nil || strings.ContainsAny(name, "+ \t\r\n") {
 		return fault.New(fault.Usage, fault.Config, "name it without a space and a plus",
 			"the name %q cannot be one of a ledger", name)
 	}

@@ -382,19 +382,19 @@ func (c *Config) secret(name, what string) ([]byte, error) {
 	path := c.path(name)
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "%s: %w", what, fault.Cause(err))
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s %q: %w", what, path, fault.Cause(err))
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fault.New(fault.Usage, fault.Config, "chmod 600 "+path, "%s %q may be read by others", what, path)
 	}
-	const most = 64 << 10
+	const most, shortest = 64 << 10, 16
 	b, err := file.Read(path, most)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "%s: %w", what, fault.Cause(err))
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s %q: %w", what, path, fault.Cause(err))
 	}
-	if b = []byte(strings.TrimRight(string(b), "\r\n")); len(b) == 0 {
-		return nil, fault.New(fault.Usage, fault.Config, "put a secret of 32 random bytes or more into it",
-			"%s %q is empty", what, path)
+	if b = []byte(strings.TrimRight(string(b), "\r\n")); len(b) < shortest {
+		return nil, fault.New(fault.Usage, fault.Config, "make one: openssl rand -hex 32 >"+name,
+			"%s %q has %d bytes, want %d or more", what, path, len(b), shortest)
 	}
 	return b, nil
 }

@@ -178,8 +178,8 @@ func (w *world) neighbour() (name string) {
 	w.lab.Set(w, "/github/repos/"+name, map[string]any{"id": id, "owner_id": 999, "protected": []string{"production"}})
 	w.app.Install(w, w.app.Installation, w.repo, name)
 	w.app.Guards(w, name, "production")
-	w.write("own.token", "token-of-4242")
-	w.write("others.token", "token-of-999")
+	w.write("own.token", "token-of-tenant-4242")
+	w.write("others.token", "token-of-tenant-999")
 	w.write("server.yaml", strings.Replace(w.read("server.yaml"), "policies:\n", `tenants:
   - {owner: 4242, read-token: own.token}
   - {owner: 999, read-token: others.token}
@@ -204,8 +204,8 @@ func TestTenants_read_their_own_leaves_and_hashes_of_others(t *testing.T) {
 		w.until("the other is answered", func() bool { return w.ledger().Kinds[ledger.Answered] == 2 })
 		whole := strings.Split(strings.TrimSpace(w.export()), "\n")
 		for token, x := range map[string]struct{ own, foreign string }{
-			"token-of-4242": {`"owner":"4242"`, `"owner":"999"`},
-			"token-of-999":  {`"owner":"999"`, `"owner":"4242"`},
+			"token-of-tenant-4242": {`"owner":"4242"`, `"owner":"999"`},
+			"token-of-tenant-999":  {`"owner":"999"`, `"owner":"4242"`},
 		} {
 			status, text := w.get("/v1/ledger/export", token)
 			if status != http.StatusOK || !strings.Contains(text, x.own) || strings.Contains(text, x.foreign) ||
@@ -267,7 +267,7 @@ func TestTenants_without_a_token_nothing_of_the_ledger_is_there(t *testing.T) {
 			t.Errorf("%s: status %d, %s; want %d", path, status, said, want)
 		}
 	}
-	_, proof := w.get("/v1/ledger/proof?from=1", "token-of-4242")
+	_, proof := w.get("/v1/ledger/proof?from=1", "token-of-tenant-4242")
 	w.write("proof.json", proof)
 	w.write("early.note", early)
 	w.commands("sallyport", "ledger", "verify", "--key", w.key, "--kept", "early.note", "proof.json")
@@ -276,7 +276,7 @@ func TestTenants_without_a_token_nothing_of_the_ledger_is_there(t *testing.T) {
 		!strings.Contains(said, "the proof is from 1 leaves") {
 		t.Errorf("status %d, %s", status, said)
 	}
-	w.write("read-by-tenant.token", "token-of-4242")
+	w.write("read-by-tenant.token", "token-of-tenant-4242")
 	stranger := strings.TrimSpace(w.commands("sallyport-server", "key", "--name", "sallyport.example/ledger", "--out", "third.key"))
 	if status, said := w.runs("sallyport", "ledger", "export", "--key", stranger, "--read-token", "read-by-tenant.token",
 		"--output", "fetched.jsonl", w.url); status != 3 || !strings.Contains(said, "signed by none of the keys") {

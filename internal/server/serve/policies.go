@@ -3,6 +3,7 @@ package serve
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -36,7 +37,7 @@ func (s *Server) asked(r *http.Request) (none event.Repository, err error) {
 		return none, nil
 	}
 	q := r.URL.Query()
-	host, id := q.Get("host"), q.Get("repository")
+	host, id := hostOf(q), q.Get("repository")
 	if reader := s.readerOf(token); reader != nil {
 		owner, err := s.keep.Owner(r.Context(), host, id)
 		if err != nil || owner == "" || !reader.sees(host, owner) {
@@ -60,7 +61,7 @@ func (s *Server) asked(r *http.Request) (none event.Repository, err error) {
 // said takes words of people about releases, from anybody: the signatures say who speaks.
 func (s *Server) said(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	repository := event.Repository{Host: q.Get("host"), ID: q.Get("repository")}
+	repository := event.Repository{Host: hostOf(q), ID: q.Get("repository")}
 	var err error
 	if repository.Owner, err = s.keep.Owner(r.Context(), repository.Host, repository.ID); err != nil {
 		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "not looked up"))
@@ -93,4 +94,13 @@ func (s *Server) said(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]int{"kept": kept}) // the client may be gone
+}
+
+// hostOf is the platform that a request names: github.com, or https://github.com.
+func hostOf(q url.Values) string {
+	host := q.Get("host")
+	if host != "" && !strings.Contains(host, "://") {
+		host = "https://" + host
+	}
+	return host
 }

@@ -368,10 +368,10 @@ func (s *Server) begun(tx *keep.Tx, d *event.Deployment) error {
 
 // proved reads a delivery as one of the host that the address of the webhook names.
 func (s *Server) proved(w http.ResponseWriter, r *http.Request) (hook.Delivery, *door, error) {
-	name := r.URL.Query().Get("host") // of several hosts, the address of the webhook says which
+	name := hostOf(r.URL.Query()) // of several hosts, the address of the webhook says which
 	for i := range s.doors {
 		d := &s.doors[i]
-		if len(s.doors) > 1 && strings.TrimPrefix(d.Host, "https://") != name {
+		if d.Host != name && (name != "" || len(s.doors) > 1) {
 			continue
 		}
 		out, err := d.Read(w, r, s.Now())
