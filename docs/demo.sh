@@ -404,8 +404,8 @@ serve() { # until it is ready
   for _ in $(seq 100); do if "$lab" visit "http://$address/readyz" 2>/dev/null; then return; fi; sleep 0.1; done
   cat server.log >&2 && return 1
 }
-gate_step='      - uses: sallyport-dev/sallyport/actions/enter@1111111111111111111111111111111111111111
-        with: {subject: "dist/*"}
+gate_step='      - uses: sallyport-dev/sallyport@1111111111111111111111111111111111111111
+        with: {subject: "dist/*", environment: live, server: "http://'$address'"}
 '
 committed() { # the workflow file of the commit, with these lines as the first step of the deploying job
   mkdir -p .github/workflows

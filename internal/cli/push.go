@@ -1,15 +1,18 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	places "github.com/sallyport-dev/sallyport/internal/store"
 )
 
-// push hands the bundles that this job has, or what somebody says at a terminal, to the server that an argument names. One that does not arrive fails
-// nothing: the next step pushes it again, and without it the server waits.
+// push hands the bundles of this run, or what somebody says at a terminal, to the server that an argument names. One that
+// does not arrive fails nothing: the next step pushes it again, and without it the server waits.
 func (r *run) push() {
 	if r.in.Server == "" {
 		return
@@ -46,8 +49,18 @@ func (r *run) pushed() (n, fresh int, err error) {
 	}
 	var all [][]byte
 	for _, b := range found.Bundles {
-		all = append(all, b.Bundle)
+		if r.ownRun(b.Bundle) {
+			all = append(all, b.Bundle)
+		}
 	}
 	fresh, err = s.Push(r.ctx, all)
 	return len(all), fresh, err
+}
+
+// ownRun reports whether the certificate of a bundle names the run of this job, in any attempt: what another run has
+// signed is handed over by that run.
+func (r *run) ownRun(bundle []byte) bool {
+	g, _ := sigstore.Peek(bundle, func(sigstore.Glimpse) bool { return true })
+	run, _, _ := strings.Cut(r.platform.Run(), "/attempts/")
+	return bytes.Contains(g.Leaf, []byte(run+"/attempts/"))
 }

@@ -218,7 +218,11 @@ func (r *run) released(set statement.Release, c chosen, digest subject.Digest, r
 	}
 	end := r.platform.Group("sallyport: release " + set.Version)
 	fmt.Fprintf(r.Stdout, "release   %s of %s, for %s\n", report.Plain(set.Version), plural(len(c.list), "artifact"), report.Plain(strings.Join(names, " and ")))
-	fmt.Fprintf(r.Stdout, "  %s\n  approve it with  sallyport approve --release %s\n  kept in          %s\n", digest, digest, report.Plain(shortName(receipt.Local.ID)))
+	at := ""
+	if r.in.Server != "" {
+		at = "--server " + r.in.Server + " "
+	}
+	fmt.Fprintf(r.Stdout, "  %s\n  approve it with  sallyport approve %s--release %s\n  kept in          %s\n", digest, at, digest, report.Plain(shortName(receipt.Local.ID)))
 	for _, s := range receipt.Stored {
 		fmt.Fprintf(r.Stdout, "  stored in        %s\n", report.Plain(s.Store))
 	}
@@ -232,7 +236,7 @@ func (r *run) released(set statement.Release, c chosen, digest subject.Digest, r
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", report.Code(s.Name), report.Code(s.Digest.String()))
 	}
-	fmt.Fprintf(&b, "\nApprove it until %s with the approve workflow, or at a terminal:\n\n```\nsallyport approve --release %s\n```\n", set.ExpiresAt, digest)
+	fmt.Fprintf(&b, "\nApprove it until %s with the approve workflow, or at a terminal:\n\n```\nsallyport approve %s--release %s\n```\n", set.ExpiresAt, at, digest)
 	if err := r.platform.Summary(b.String(), listed(c)); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -152,8 +153,12 @@ func Verified(verifiers map[string]*sigstore.Verifier, raw []byte) (v sigstore.V
 			continue
 		}
 		if v, err = x.Verify(b); err == nil {
-			break
+			return v, nil
 		}
+	}
+	var no *sigstore.Rejection
+	if errors.As(err, &no) {
+		err = fault.New(fault.Refused, no.Code, no.Hint, "%w", fault.Cause(err))
 	}
 	return v, err
 }

@@ -471,7 +471,7 @@ func (w *Waiting) Still(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, p := range all {
-		if p.Environment.Name == w.environment {
+		if strings.EqualFold(p.Environment.Name, w.environment) { // GitHub compares them so
 			return true, nil
 		}
 	}
@@ -482,21 +482,25 @@ func (w *Waiting) Still(ctx context.Context) (bool, error) {
 // called that waits differs between events and the API (waiting, pending, queued).
 var begun = []string{"in_progress", "success", "failure", "error", "inactive"}
 
-// Waits reports whether a deployment waits, as its newest status says. One of which nothing is told waits.
-func (w *Waiting) Waits(ctx context.Context, deployment int64) (bool, error) {
+// Waits reports whether a deployment waits, or has begun, as its newest status says. One of which nothing is told waits.
+func (w *Waiting) Waits(ctx context.Context, deployment int64) (waits, began bool, err error) {
 	ctx, cancel := w.within(ctx)
 	defer cancel()
 	a, err := w.fresh(ctx, w.at("deployments/%d/statuses?per_page=1", deployment), install)
 	if err != nil || !a.found {
-		return err == nil, err
+		return err == nil, false, err
 	}
 	var all []struct {
 		State string `json:"state"`
 	}
 	if err := w.read(a, &all); err != nil {
-		return false, err
+		return false, false, err
 	}
-	return len(all) == 0 || !slices.Contains(begun, all[0].State), nil
+	if len(all) == 0 {
+		return true, false, nil
+	}
+	state := all[0].State
+	return !slices.Contains(begun, state), state == "in_progress" || state == "success", nil
 }
 
 // MaxComment is how many characters a comment has at most
@@ -516,8 +520,11 @@ func (w *Waiting) Answer(ctx context.Context, state, comment string) (taken bool
 	if err != nil {
 		return false, fmt.Errorf("answering GitHub: %w", err)
 	}
-	_, err = w.send(ctx, req, nil)
+	resp, err := w.send(ctx, req, nil)
 	switch status := statusOf(err); {
+	case err == nil && resp.StatusCode != http.StatusNoContent: // it is what GitHub answers
+		return false, fault.New(fault.Unavailable, fault.NotAvailable, "",
+			"the GitHub API answered %d to the answer, want 204", resp.StatusCode)
 	case err == nil:
 		return true, nil
 	case status == http.StatusNotFound, status == http.StatusUnprocessableEntity:

@@ -436,8 +436,8 @@ func TestJ08_a_deployment_that_was_answered_does_not_wait_while_another_one_does
 	}
 	is := func(deployment int64, want bool) {
 		t.Helper()
-		if got, err := w.Waits(t.Context(), deployment); err != nil || got != want {
-			t.Errorf("deployment %d waits: %v, %v, want %v", deployment, got, err, want)
+		if got, began, err := w.Waits(t.Context(), deployment); err != nil || got != want || began == want {
+			t.Errorf("deployment %d waits: %v, began: %v, %v, want %v", deployment, got, began, err, want)
 		}
 	}
 	is(first, true)
@@ -446,7 +446,9 @@ func TestJ08_a_deployment_that_was_answered_does_not_wait_while_another_one_does
 	g.still(w, true)
 	is(first, false)
 	is(second, true)
-	is(1, true) // nothing is told of it
+	if got, began, err := w.Waits(t.Context(), 1); err != nil || !got || began {
+		t.Errorf("one of which nothing is told: %v, %v, %v", got, began, err)
+	}
 }
 
 // The files of another repository are read with a token for that repository and for nothing else.

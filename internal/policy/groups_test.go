@@ -65,6 +65,8 @@ var unasked = []wrong{
 	{"H14 no role", before, "    pipeline-variables:\n" + before},
 	{"G08 a misspelled bypass", before, "    admin-bypass: acepted\n" + before},
 	{"G04 a deploying job that is looked at a little", before, "    deploying-job: some\n" + before},
+	{"G04 a deploying job in a file without a ref", before, "    deploying-job: {in: [acme/deploy/ci/deploy.yml]}\n" + before},
+	{"G04 a deploying job in no file", before, "    deploying-job: {in: []}\n" + before},
 	{"G08 a bypass as a flag", before, "    admin-bypass: true\n" + before},
 	{"protection by vetoes alone", before + rule, "    protection: approvals\n" + before + "      - {group: release, veto: true}"},
 	{"protection by approvals without any", before + rule, "    protection: approvals"},
@@ -260,6 +262,7 @@ var heard = []wrong{
 	{"the second", "version: 1", "version: 1"},
 	{"everything about an environment", before, "    approval-max-age: 90m\n    rejection-max-age: 2d\n    separate: true\n    baseline: " + commit + "\n    deployed-by: [build/deploy.yml]\n    protection: approvals\n" +
 		"    admin-bypass: accepted\n    break-glass: {group: release, count: 3, max-age: 30m}\n    waivers: {group: release, count: 4}\n" + before},
+	{"where a server wants the job that waits", before, "    deploying-job: {in: [acme/deploy/ci/deploy.yml@refs/heads/main]}\n" + before},
 	{"what a server wants of the job that waits", before, "    deploying-job: unread\n" + before},
 	{"the usual, spelled out", before, "    deploying-job: gated\n    separate: false\n    protection: platform\n    admin-bypass: refused\n" + before},
 	{"a rule that says no more than its group", "{group: release, count: 2}", "{group: release}"},

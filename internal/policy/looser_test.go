@@ -49,6 +49,19 @@ func TestD15_which_keys_of_a_change_ask_for_less(t *testing.T) {
 			t.Errorf("back to %s: %q, want nothing", from, got)
 		}
 	}
+	at := func(files string) *policy.Policy {
+		return read(t, replaced(t, required(t), "    record: required\n", "    record: required\n    deploying-job: {in: ["+files+"]}\n"))
+	}
+	one, two := at("acme/deploy/ci/one.yml@refs/heads/main"), at("acme/deploy/ci/one.yml@refs/heads/main, acme/deploy/ci/two.yml@refs/heads/main")
+	for _, x := range []struct {
+		old, now *policy.Policy
+		want     string
+	}{{one, two, "a deploying job in acme/deploy/ci/two.yml@refs/heads/main is accepted"}, {two, one, ""},
+		{one, read(t, required(t)), "a deploying job in any file is accepted"}, {read(t, required(t)), one, ""}} {
+		if got := strings.Join(policy.Looser(x.old, x.now, "production"), ", "); !strings.Contains(got, x.want) || x.want == "" && got != "" {
+			t.Errorf("%q, want %q", got, x.want)
+		}
+	}
 	plain := read(t, required(t))
 	for asks, want := range map[string]string{"inputs: none": "any input of provenance", "caches: none": "caches of provenance is not asked any more",
 		"builder: isolated": "builder of provenance is not asked any more", "content: unchecked": "unchecked content of provenance"} {

@@ -466,7 +466,7 @@ var (
 	repositoryURL  = shaped(`^oci://[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$`, "an OCI repository, oci://HOST/PATH")
 	filePath       = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_. -]+)*$`, "the path of a file in the repository")
 	signerRef      = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+(@[A-Za-z0-9_./@*?!\[\]-]+)?$`, "OWNER/REPOSITORY/PATH@COMMIT or OWNER/REPOSITORY/PATH@REF")
-	calledFile     = shaped(`^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+/\.github/workflows/[^@/]+\.ya?ml@[^ @]+$`, "OWNER/NAME/.github/workflows/FILE@COMMIT or @refs/heads/BRANCH")
+	calledFile     = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){2,}@[A-Za-z0-9_./-]+$`, "OWNER/REPOSITORY/PATH@COMMIT or OWNER/REPOSITORY/PATH@REF")
 	builderID      = shaped(`^(https://)?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+@refs/[A-Za-z0-9_./@-]+$`, "OWNER/REPOSITORY/PATH@refs/tags/TAG")
 	inputName      = shaped(`^[^\s,*]+\*?$`, "a name, or the beginning of names and *")
 	commit         = shaped(`^([0-9a-f]{40}|[0-9a-f]{64})$`, "a full commit id of 40 or 64 digits")

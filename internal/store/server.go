@@ -150,8 +150,11 @@ func (s *Server) send(ctx context.Context, to *url.URL, token string, bundles []
 	case resp.StatusCode == http.StatusOK && readable:
 		return said.Kept, nil
 	case readable && said.Reason != "":
-		return said.Kept, fault.New(fault.Refused, fault.NotAvailable, said.Hint,
-			"the server refuses it: %s: %s", fault.Cut(said.Code), fault.Cut(said.Reason))
+		code := fault.Code(said.Code)
+		if _, known := fault.Codes[code]; !known {
+			code = fault.NotAvailable
+		}
+		return said.Kept, fault.New(fault.Refused, code, said.Hint, "the server refuses it: %s", fault.Cut(said.Reason))
 	default:
 		return 0, fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log",
 			"the server answered %d", resp.StatusCode)

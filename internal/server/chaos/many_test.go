@@ -226,9 +226,11 @@ func (s *site) Commit(ctx context.Context) (string, bool, error) {
 	return commit, s.gone, err
 }
 
-func (s *site) Waits(ctx context.Context, _ int64) (bool, error) {
-	_, err := s.trouble(ctx, true)
-	return s.waits, err
+func (s *site) Waits(ctx context.Context, _ int64) (waits, began bool, err error) {
+	_, err = s.trouble(ctx, true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waits && !s.gone, !s.waits && slices.Contains(s.answers, "approved"), err
 }
 
 func (s *site) Still(ctx context.Context) (bool, error) {

@@ -62,8 +62,8 @@ type Platform interface {
 	Attempt() int
 	Commit(ctx context.Context) (commit string, done bool, err error)
 	Still(ctx context.Context) (bool, error)
-	// Waits reports whether a deployment itself waits. Still is about its whole environment in the run.
-	Waits(ctx context.Context, deployment int64) (bool, error)
+	// Waits reports whether a deployment itself waits, or has begun. Still is about its whole environment in the run.
+	Waits(ctx context.Context, deployment int64) (waits, began bool, err error)
 	Tenant(ctx context.Context) (string, error)
 	// Answer tells the platform; state is approved, rejected, or empty for a note. taken is false where nothing waits
 	// any more.
@@ -172,7 +172,21 @@ func (d *Decider) absent(ctx context.Context, w keep.Waiting, err error) error {
 	case d.Now().Sub(w.Failing) < d.Missing:
 		return err
 	}
-	return d.close(ctx, w)
+	return d.close(ctx, w, false, d.Log)
+}
+
+// unlisted closes a deployment of which the run does not say that it waits. While its own status says so, one of both is
+// wrong, and it is asked about again.
+func (d *Decider) unlisted(ctx context.Context, w keep.Waiting, at Platform) error {
+	waits, began, err := at.Waits(ctx, w.ID)
+	if err != nil || !waits {
+		if err == nil {
+			err = d.close(ctx, w, began, d.Log)
+		}
+		return err
+	}
+	return absence{fault.New(fault.Unavailable, fault.NotAvailable, "",
+		"the run does not list the deployment, whose status says that it waits")}
 }
 
 // failing keeps since when nothing can be found out about a deployment.
@@ -197,7 +211,7 @@ func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (t
 	case err != nil:
 		return 0, asked(err)
 	case done:
-		return 0, d.close(ctx, w)
+		return 0, d.ends(ctx, w, at, log)
 	case commit != w.Commit:
 		return 0, d.refuse(ctx, w, string(fault.Source),
 			fmt.Sprintf("the deployment names commit %s, and the run is of %s", w.Commit, commit), log)
@@ -206,7 +220,7 @@ func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (t
 		if err != nil {
 			return 0, asked(err)
 		}
-		return 0, d.close(ctx, w)
+		return 0, d.unlisted(ctx, w, at)
 	}
 	switch attempt := at.Attempt(); {
 	case w.Attempt == 0: // no event says it
@@ -215,17 +229,17 @@ func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (t
 			return 0, err
 		}
 	case w.Attempt != attempt: // the run was started again, and that attempt is asked about by itself
-		return 0, d.close(ctx, w)
+		return 0, d.ends(ctx, w, at, log)
 	}
 	if w.Owner, err = at.Tenant(ctx); err != nil {
 		return 0, err
 	}
 	if kept { // it had perhaps arrived, and what waits now is another deployment of the unit
-		if waits, err := at.Waits(ctx, w.ID); err != nil || !waits {
+		if waits, began, err := at.Waits(ctx, w.ID); err != nil || !waits {
 			if err != nil {
 				return 0, err
 			}
-			return 0, d.close(ctx, w)
+			return 0, d.close(ctx, w, began, log)
 		}
 	}
 	if kept && old.Answer == event.Rejected {
@@ -582,7 +596,7 @@ func (d *Decider) send(ctx context.Context, w keep.Waiting, at Platform, x event
 	if x.Answer == event.Approved {
 		if waits, err := at.Still(ctx); err != nil || !waits {
 			if err == nil {
-				err = d.close(ctx, w)
+				err = d.ends(ctx, w, at, log)
 			}
 			return asked(err)
 		}
@@ -591,8 +605,26 @@ func (d *Decider) send(ctx context.Context, w keep.Waiting, at Platform, x event
 	if err != nil {
 		return err
 	}
+	if !taken { // a platform that is wrong for a moment says that too
+		waits, err := d.waits(ctx, w, at)
+		if err != nil {
+			return err
+		}
+		if waits {
+			return fault.New(fault.Unavailable, fault.NotAvailable, "", "the platform took no answer about a deployment that waits")
+		}
+	}
 	log.Info("a deployment was answered", "answer", x.Answer, "code", x.Code, "taken", taken)
 	return d.arrived(ctx, w, x, taken, keep.IsAnswered)
+}
+
+// waits reports whether a deployment waits, as both the run and the deployment itself say.
+func (d *Decider) waits(ctx context.Context, w keep.Waiting, at Platform) (bool, error) {
+	if still, err := at.Still(ctx); err != nil || !still {
+		return false, asked(err)
+	}
+	waits, _, err := at.Waits(ctx, w.ID)
+	return waits, err
 }
 
 // arrived keeps with its leaf, once, that the platform took an answer, or that it waits for none any more.
@@ -611,16 +643,36 @@ func (d *Decider) arrived(ctx context.Context, w keep.Waiting, x event.Decision,
 	})
 }
 
-// close notes that the platform waits for no answer any more. One that is kept had perhaps arrived.
-func (d *Decider) close(ctx context.Context, w keep.Waiting) error {
+// ends closes a deployment of which the platform waits for no answer any more.
+func (d *Decider) ends(ctx context.Context, w keep.Waiting, at Platform, log *slog.Logger) error {
+	_, began, err := at.Waits(ctx, w.ID)
+	if err != nil {
+		return err
+	}
+	return d.close(ctx, w, began, log)
+}
+
+// close notes that the platform waits for no answer any more. One that is kept had perhaps arrived. What has begun in an
+// environment of a policy without an approval is written down.
+func (d *Decider) close(ctx context.Context, w keep.Waiting, began bool, log *slog.Logger) error {
 	x, kept, err := d.Keep.Decision(ctx, w)
 	if err != nil {
 		return err
 	}
-	if kept && x.Arrived.IsZero() {
+	if kept && x.Arrived.IsZero() && !(began && x.Answer == event.Rejected) {
 		return d.arrived(ctx, w, x, false, keep.IsClosed)
 	}
-	return d.Keep.Write(ctx, func(tx *keep.Tx) error { return tx.Attempted(w, w.Attempt, keep.IsClosed) })
+	return d.Keep.Write(ctx, func(tx *keep.Tx) error {
+		if released, err := tx.Released(w.Unit); err != nil {
+			return err
+		} else if began && !released {
+			log.Error("a deployment began without an approval: somebody passed the rule by, or switched it off")
+			if _, err := tx.Append(d.leaf(w, ledger.Bypassed, event.Decision{})); err != nil {
+				return err
+			}
+		}
+		return tx.Attempted(w, w.Attempt, keep.IsClosed)
+	})
 }
 
 // maxNotes is how many notes a deployment is given before its answer. GitHub takes ten with it.

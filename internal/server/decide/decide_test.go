@@ -30,7 +30,10 @@ type platform struct {
 	lost    int    // answers that do not arrive
 	gone    error  // the run is read
 	unsure  error  // whether it waits
+	wrong   int    // answers that are not taken although the deployment waits
+	listed  bool   // the status of a deployment says that it waits, whatever the run says
 	late    bool   // nothing waits for an answer any more
+	passed  bool   // the environment did not wait when it was asked about
 	begun   bool   // the deployment does not wait, and another one of its unit does
 	private bool   // it has no store for bundles
 	told    []string
@@ -56,18 +59,25 @@ func (p *platform) Still(context.Context) (bool, error) {
 		return false, p.unsure
 	}
 	is := p.still[0]
+	p.passed = !is
 	if len(p.still) > 1 {
 		p.still = p.still[1:]
 	}
 	return is, nil
 }
 
-func (p *platform) Waits(context.Context, int64) (bool, error) { return !p.begun, nil }
+func (p *platform) Waits(context.Context, int64) (waits, began bool, err error) {
+	return p.listed || !p.begun && !p.late && !p.passed, p.begun, nil
+}
 
 func (p *platform) Answer(_ context.Context, state, comment string) (bool, error) {
 	if p.lost > 0 {
 		p.lost--
 		return false, silence
+	}
+	if p.wrong > 0 {
+		p.wrong--
+		return false, nil
 	}
 	p.told = append(p.told, state+" "+comment)
 	return !p.late, nil
@@ -256,6 +266,30 @@ func TestJ08_an_answer_that_may_have_arrived_is_not_sent_for_another_deployment_
 	}
 	d.at.begun = true
 	if w := d.looks(); w.State != keep.IsClosed || len(d.at.told) != 0 {
+		t.Errorf("%s, told %q", w.State, d.at.told)
+	}
+}
+
+func TestJ08_an_answer_that_is_not_taken_while_the_deployment_waits_is_sent_again(t *testing.T) {
+	d := newDesk(t)
+	d.Rule = func(event.Repository) (*Rule, error) { return nil, nil }
+	d.at.wrong = 1
+	if w := d.looks(); w.State != keep.IsDecided {
+		t.Fatalf("it is %s, want decided", w.State)
+	}
+	if w := d.looks(); w.State != keep.IsAnswered || len(d.at.told) != 1 {
+		t.Errorf("%s, told %q", w.State, d.at.told)
+	}
+}
+
+func TestJ08_a_deployment_that_the_run_does_not_list_for_a_moment_is_asked_about_again(t *testing.T) {
+	d := newDesk(t)
+	d.Rule = func(event.Repository) (*Rule, error) { return nil, nil }
+	d.at.still, d.at.listed = []bool{false, true}, true
+	if w := d.looks(); w.State != keep.IsOpen {
+		t.Fatalf("it is %s, want open", w.State)
+	}
+	if w := d.looks(); w.State != keep.IsAnswered || len(d.at.told) != 1 {
 		t.Errorf("%s, told %q", w.State, d.at.told)
 	}
 }

@@ -151,11 +151,11 @@ func (d *Door) parse(out *Delivery, body []byte, now time.Time) error {
 			Owner: strconv.FormatInt(r.Owner.ID, 10), Name: r.FullName}
 	}
 	if x := p.Deployment; out.Event == "deployment_status.created" && x != nil && x.ID > 0 && p.Status != nil &&
-		p.Run != nil && out.About.ID != "" {
+		p.Run != nil && out.About.ID != "" && p.Installation != nil {
 		if p.Status.State == "in_progress" || p.Status.State == "success" {
 			out.Begins = &event.Deployment{Unit: event.Unit{Repository: out.About, Run: p.Run.ID,
 				Attempt: p.Run.Attempt, Environment: x.At},
-				ID: x.ID, Commit: x.SHA, Ref: x.Ref, Asked: now}
+				ID: x.ID, Installation: p.Installation.ID, Commit: x.SHA, Ref: x.Ref, Asked: now}
 		}
 		return nil
 	}

@@ -106,6 +106,16 @@ func openSQLite(path string) (*Store, error) {
 		return nil, fault.New(fault.Usage, fault.Config, "stop the other server, or use PostgreSQL for several",
 			"another server has %q open", path)
 	}
+	// Its links are secrets, and what it holds is of all tenants. SQLite gives its other files the same mode.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = errors.Join(f.Chmod(0o600), f.Close())
+	}
+	if err != nil {
+		_ = lock.Close()
+		return nil, fault.New(fault.Usage, fault.Config, "name a file that the server may write to",
+			"opening the database %q: %w", path, fault.Cause(err))
+	}
 	// A transaction takes the lock of writers when it begins, and waits for it; else it could fail where it first
 	// writes.
 	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")

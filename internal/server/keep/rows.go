@@ -256,7 +256,7 @@ func (tx *Tx) Released(u event.Unit) (bool, error) {
 	var n int
 	err := tx.tx.QueryRowContext(tx.ctx, `select count(*) from decision x join deployment d
 		on d.host = x.host and d.repository = x.repository and d.id = x.deployment
-		where d.host = $1 and d.repository = $2 and d.run = $3 and d.environment = $4 and x.answer = 'approved'`,
+		where d.host = $1 and d.repository = $2 and d.run = $3 and lower(d.environment) = lower($4) and x.answer = 'approved'`,
 		u.Host, u.ID, u.Run, u.Environment).Scan(&n)
 	return n > 0, err
 }

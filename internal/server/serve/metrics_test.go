@@ -87,9 +87,13 @@ func TestMetrics_say_what_an_operator_watches(t *testing.T) {
 		if all := w.scraped(at); all["sallyport_oldest_undecided_seconds"] <= 0 || all["sallyport_oldest_undecided_seconds"] > 60 {
 			w.Errorf("the oldest waits for %v s", all["sallyport_oldest_undecided_seconds"])
 		}
+		w.run(153)
+		w.lab.Set(w, "/github/repos/"+w.repo+"/deployments", []map[string]any{{"id": 77, "environment": "production",
+			"sha": commit, "ref": "main", "statuses": []map[string]any{{"state": "in_progress"}}}})
 		w.app.Deliver(w, "deployment_status", map[string]any{"action": "created",
 			"deployment_status": map[string]any{"state": "in_progress"},
 			"deployment":        map[string]any{"id": 77, "sha": commit, "ref": "main", "environment": "production"},
+			"installation":      map[string]any{"id": w.app.Installation},
 			"workflow_run":      map[string]any{"id": 153, "run_attempt": 1},
 			"repository":        map[string]any{"id": w.id, "full_name": w.repo, "owner": map[string]any{"id": 4242}}}, nil)
 		is("sallyport_bypassed_deployments_total", 1)

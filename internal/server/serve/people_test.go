@@ -183,7 +183,9 @@ func TestG04_what_another_run_has_built_is_judged_by_a_release_set_of_this_one(t
 		822: {"staging", ""}, // it says nothing about production
 	} {
 		w.run(run)
-		w.job(dir, run, w.url, nil, "release", "--version", "v1", "--environments", x.environments, "app")
+		if said := w.job(dir, run, w.url, nil, "release", "--version", "v1", "--environments", x.environments, "app"); strings.Contains(said, "warning") {
+			t.Errorf("what another run has built is warned about:\n%s", said)
+		}
 		w.lab.Waits(t, w.repo, run, "production", nil)
 		if x.answer != "" {
 			w.answered(run, x.answer)

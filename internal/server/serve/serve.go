@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -348,25 +349,21 @@ func (s *Server) delivered(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// begun writes down a deployment that began in an environment of a policy without an approval of this server.
+// begun has a deployment looked at that began in an environment of a policy, as a delivery says: it is perhaps one about
+// which nobody has asked.
 func (s *Server) begun(tx *keep.Tx, d *event.Deployment) error {
 	rule, err := s.rule(d.Repository)
 	if err != nil || rule == nil {
 		return err
 	}
-	if _, known := rule.Environment(d.Environment); !known {
+	named := func(e policy.Environment) bool { return strings.EqualFold(e.Name, d.Environment) }
+	if !slices.ContainsFunc(rule.Environments, named) {
 		return nil
 	}
-	if released, err := tx.Released(d.Unit); err != nil || released {
+	if _, err := tx.Ask(*d); err != nil {
 		return err
 	}
-	s.Log.Error("a deployment began without an approval: somebody passed the rule by, or switched it off",
-		"host", d.Host, "repository", d.Repository.ID, "run", d.Run, "deployment", d.ID)
-	_, err = tx.Append(ledger.Leaf{Kind: ledger.Bypassed, At: s.Now(), Host: d.Host, Owner: d.Owner,
-		Repository: d.Repository.ID, Name: d.Name, About: ledger.About{
-			Run: strconv.FormatInt(d.Run, 10), Attempt: d.Attempt, Environment: d.Environment,
-			Commit: d.Commit, Deployment: strconv.FormatInt(d.ID, 10)}})
-	return err
+	return s.queue.Wake(tx.Context(), tx, ask(*d))
 }
 
 // proved reads a delivery as one of the host that the address of the webhook names.

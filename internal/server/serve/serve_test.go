@@ -637,22 +637,36 @@ func TestG04_a_deployment_that_began_without_an_approval_is_written_down(t *test
 	w.attests(91, w.url, nil)
 	approved := w.lab.Waits(t, w.repo, 91, "production", nil).Deployment
 	w.answered(91, "approved")
+	became := func(id int64, state string) map[string]any {
+		return map[string]any{"id": id, "environment": "production", "sha": commit, "ref": "main",
+			"statuses": []map[string]any{{"state": state}}}
+	}
+	w.run(92)
+	w.lab.Set(t, "/github/repos/"+w.repo+"/deployments", []map[string]any{became(approved, "in_progress"),
+		became(77, "in_progress"), became(79, "pending")})
 	began := func(id, run int64, environment, state string) map[string]any {
 		return map[string]any{"action": "created", "deployment_status": map[string]any{"state": state},
 			"deployment":   map[string]any{"id": id, "sha": commit, "ref": "main", "environment": environment},
+			"installation": map[string]any{"id": w.app.Installation},
 			"workflow_run": map[string]any{"id": run, "run_attempt": 1},
 			"repository":   map[string]any{"id": w.id, "full_name": w.repo, "owner": map[string]any{"id": 4242}}}
 	}
 	for _, body := range []map[string]any{
 		began(approved, 91, "production", "in_progress"), // as it should be
-		began(77, 92, "production", "in_progress"),       // nobody asked
+		began(77, 92, "Production", "in_progress"),       // nobody asked
+		began(77, 92, "production", "success"),           // the same
 		began(78, 92, "elsewhere", "in_progress"),        // no environment of the policy
-		began(79, 92, "production", "waiting"),           // it has not begun
+		began(79, 92, "production", "in_progress"),       // it has not begun: that is a word of the delivery alone
+		began(80, 92, "production", "in_progress"),       // there is none
+		began(81, 92, "production", "waiting"),           // it has not begun
 	} {
 		w.app.Deliver(t, "deployment_status", body, nil)
 	}
-	w.until("it is in the ledger", func() bool { return w.ledger().Kinds[ledger.Answered] == 1 })
-	if s := w.ledger(); s.Kinds[ledger.Bypassed] != 1 {
+	w.until("what began is in the ledger", func() bool { return w.ledger().Kinds[ledger.Bypassed] > 0 })
+	w.until("the others were looked at", func() bool {
+		return strings.Contains(p.log.text(), `"deployment":79,"code"`) && strings.Contains(p.log.text(), `"deployment":80,"code"`)
+	})
+	if s := w.ledger(); s.Kinds[ledger.Bypassed] != 1 || s.Kinds[ledger.Answered] != 1 {
 		t.Errorf("the ledger has %v", s.Kinds)
 	}
 	if !strings.Contains(p.log.text(), "a deployment began without an approval") {
