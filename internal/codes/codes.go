@@ -250,7 +250,7 @@ var Pages = map[fault.Code]Page{
 	fault.DeployingJob: {
 		Means:  "The platform asked a server whether a job may enter an environment. The workflow files of that run show a way around what is let in, or do not show which job enters. Only a server asks this: a gate is a step of the job.",
 		Causes: []string{"the step of the gate, or of enter, was removed or moved behind something else", "the job fetches what it deploys by a name or a tag, and not by what the gate put out", "a step or a job runs although the gate said no", "the app may not read a workflow of another repository that the run calls"},
-		Mend:   "Let the first step of the deploying job be actions/enter or the gate, and deploy what it puts out. sallyport doctor shows the same findings before you push. Where another repository's workflow deploys, install the app there too.",
+		Mend:   "Let the first step of the deploying job be actions/enter or the gate, and deploy what it puts out. sallyport doctor --server shows most of it before you push. Where another repository's workflow deploys, install the app there too.",
 		Never:  "Write deploying-job: any to make one release pass: from then on nobody sees that the gate is gone.",
 	},
 	fault.Ledger: {

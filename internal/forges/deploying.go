@@ -40,7 +40,8 @@ func DeployingOnGitHub(ctx context.Context, at Ran, in *policy.Input, run, serve
 		return nil, err
 	}
 	env, _ := in.Policy.Environment(in.Environment)
-	ask := workflows.Asked{Environment: in.Environment, Watched: env.Mode.At(in.Now) == policy.Watch, Server: server, Action: Ours}
+	ask := workflows.Asked{Environment: in.Environment, Watched: env.Mode.At(in.Now) == policy.Watch,
+		Server: server, Action: Ours}
 	files := append([]policy.JobPlace{{File: repository + "/" + path, Commit: top.ConfigDigest}}, called...)
 	for _, f := range files {
 		place := placeOf(f)
@@ -74,7 +75,8 @@ func DeployingOnGitHub(ctx context.Context, at Ran, in *policy.Input, run, serve
 		}
 	}
 	if len(d.Jobs) == 0 && d.Unread == "" {
-		d.Unread = fmt.Sprintf("no job of %s enters %q, as far as the files say", strings.Join(d.Files, ", "), in.Environment)
+		d.Unread = fmt.Sprintf("no job of %s enters %q, as far as the files say",
+			strings.Join(d.Files, ", "), in.Environment)
 		d.Need = "name the environment in the job as a text"
 	}
 	return d, nil

@@ -31,7 +31,7 @@ type Deploying struct {
 // A Way leads around what is let in.
 type Way struct {
 	At     string `json:"at"`   // FILE:LINE
-	Rule   string `json:"rule"` // of docs/doctor.md
+	Rule   string `json:"rule"` // of docs/doctor.md, or of a server alone: gate-elsewhere, gate-environment, gate-shell
 	Says   string `json:"says"`
 	Found  string `json:"found"`
 	Wanted string `json:"wanted"`
@@ -86,7 +86,8 @@ func (in Input) deploying(env Environment) []verdict.Finding {
 	if d.Unread != "" {
 		return nil // accepted, which the verdict shows
 	}
-	return []verdict.Finding{met(about, "no way around what is let in is seen in "+strings.Join(d.Files, ", "), env.Line)}
+	seen := "no way around what is let in is seen in " + strings.Join(d.Files, ", ")
+	return []verdict.Finding{met(about, seen, env.Line)}
 }
 
 // deployedBy holds the run that waits to the workflows that deploy, and its jobs to the files in which they have to be.

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -97,11 +98,14 @@ func (f *flow) elsewhere(j *job, a Asked) (out []Detour) {
 			return
 		}
 		if env.Expression != nil {
-			add(at, "gate-environment", "variables of the job that deploys are computed", env.Expression.Value, "write them one by one")
+			add(at, "gate-environment", "variables of the job that deploys are computed", env.Expression.Value,
+				"write them one by one")
 		}
-		for name, v := range env.Vars {
+		for _, name := range slices.Sorted(maps.Keys(env.Vars)) {
+			v := env.Vars[name]
 			if slices.Contains(leading, strings.ToUpper(name)) && v.Name != nil {
-				add(v.Name.Pos, "gate-environment", "a variable has other code run before the gate", v.Name.Value, "set it in a step behind the gate")
+				add(v.Name.Pos, "gate-environment", "a variable has other code run before the gate", v.Name.Value,
+					"set it in a step behind the gate")
 			}
 		}
 	}
