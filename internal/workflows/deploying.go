@@ -72,7 +72,11 @@ func Deploying(path string, raw []byte, a Asked) (out Entering, err error) {
 			return out, fault.New(fault.Usage, fault.Lint, x.Hint, "%s:%d: %s: %s", path, x.Line, x.Message, x.Found)
 		}
 		if slices.Contains(around, x.Rule) && (x.Severity != finding.Note || x.Rule == finding.OutputsIgnored) {
-			out.Detours = append(out.Detours, Detour{x.Line, x.Rule.String(), x.Message, x.Found, x.Wanted, x.Hint})
+			hint := x.Hint
+			if x.Rule == finding.RunsAnyway && x.Severity == finding.Warning {
+				hint = "put what runs after a no, such as a notice, into a job that does not enter the environment"
+			}
+			out.Detours = append(out.Detours, Detour{x.Line, x.Rule.String(), x.Message, x.Found, x.Wanted, hint})
 		}
 	}
 	slices.SortStableFunc(out.Detours, func(a, b Detour) int { return a.Line - b.Line })

@@ -33,6 +33,10 @@ func TestG04_what_a_server_finds_in_the_file_of_a_job_that_deploys(t *testing.T)
 			"    env: {NODE_OPTIONS: --max-old-space-size=4096 --no-warnings, ENV: x, JAVA_TOOL_OPTIONS: -Xmx1g}", ""},
 		{"usual shells", "JOB", "    defaults: {run: {shell: bash}}", ""},
 		{"a step behind the gate may have anything", "AFTER", "        env: {PATH: /tmp}\n        shell: python3 {0}", ""},
+		{"a notice in a job of its own", "AFTER", "  notice:\n    needs: deploy\n    if: failure()\n" +
+			"    runs-on: ubuntu-24.04\n    steps:\n      - run: ./notice.sh", ""},
+		{"a notice with the credentials of the environment", "AFTER", "      - run: ./notice.sh\n        if: failure()",
+			"runs-anyway"},
 		{"Node is told to run a file", "JOB", "    env: {NODE_OPTIONS: --max-old-space-size=4096 --require ./x.js}",
 			"gate-environment"},
 		{"so it is for the whole file", "TOP", "env: {BASH_ENV: ./x.sh}", "gate-environment"},
