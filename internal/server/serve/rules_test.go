@@ -58,7 +58,7 @@ func TestG04_a_policy_in_a_repository_of_its_own_counts_as_its_branch_has_it(t *
 	w.house(name, id, second, files)
 	w.app.Deliver(t, "push", map[string]any{"ref": "refs/heads/main", "after": second,
 		"repository": map[string]any{"id": id, "full_name": name, "owner": map[string]any{"id": 4242}}}, nil)
-	w.until("the policy is read again", func() bool { return strings.Contains(p.log.text(), "the policies were read again") })
+	w.until("the policy is read again", func() bool { return strings.Contains(p.log.String(), "the policies were read again") })
 	w.run(902)
 	w.attests(902, w.url, nil)
 	w.lab.Waits(t, w.repo, 902, "production", nil)
@@ -72,7 +72,7 @@ func TestG04_a_policy_in_a_repository_of_its_own_counts_as_its_branch_has_it(t *
 	w.app.Deliver(t, "push", map[string]any{"ref": "refs/heads/main", "after": third,
 		"repository": map[string]any{"id": id, "full_name": name, "owner": map[string]any{"id": 4242}}}, nil)
 	w.until("the new one is refused", func() bool {
-		return strings.Contains(p.log.text(), "the policies were not read again") && strings.Contains(p.log.text(), "E_TRUSTROOT")
+		return strings.Contains(p.log.String(), "the policies were not read again") && strings.Contains(p.log.String(), "E_TRUSTROOT")
 	})
 	w.run(903)
 	w.attests(903, w.url, nil)
