@@ -21,7 +21,7 @@ import (
 // client talks to a lab that runs. It follows redirects, as a browser does.
 var client = &http.Client{Timeout: 30 * time.Second}
 
-// verbs are what can be asked of a running lab by somebody who has no other
+// verbs are what can be asked of a running lab without another
 // HTTP client: "ask METHOD PATH [JSON]" of the control API that SALLYPORT_LAB
 // names, "commit FILE…", which puts files into the commit of the job that it runs
 // in, "app KEY SECRET REPOSITORY ENVIRONMENT", which makes a GitHub App that the environment asks and writes its
