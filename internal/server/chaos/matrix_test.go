@@ -164,6 +164,8 @@ func TestJ08_each_write_over_HTTP_that_is_lost_or_unanswered_comes_to_the_right_
 			} {
 				w.ends(x.what, x.run, x.want)
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			for i, s := range slices.Concat(to, from) {
 				if !s.done {
 					t.Errorf("write %d never came", i)
@@ -302,6 +304,8 @@ func TestJ08_a_run_that_is_absent_for_a_moment_is_decided_all_the_same(t *testin
 		}
 		w.ends(what, int64(n+1), end{"approved", want})
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	for n, s := range all {
 		if !s.done {
 			t.Errorf("question %d never came", n)

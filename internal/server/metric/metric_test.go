@@ -40,8 +40,8 @@ func TestMetrics_without_a_database_leave_out_what_it_says_and_count_that(t *tes
 	if strings.Contains(text, "sallyport_metrics_failed_total 0") {
 		t.Error("a question that the database did not answer is not counted")
 	}
-	for _, not := range []string{"sallyport_ledger_fit ", "sallyport_ledger_leaves ", "sallyport_undecided_deployments ",
-		"sallyport_oldest_undecided_seconds "} {
+	for _, not := range []string{"sallyport_ledger_fit ", "sallyport_ledger_leaves ",
+		"sallyport_undecided_deployments ", "sallyport_oldest_undecided_seconds "} {
 		if strings.Contains(text, not) {
 			t.Errorf("the metrics have %q, which the database did not say", not)
 		}
