@@ -539,6 +539,8 @@ func TestGitHubAppControlRefuses(t *testing.T) {
 		{"PUT", "/github" + a.repo + "/environments/production/app", `{"app":1}`, 400},
 		{"PUT", "/github/apps/7211", `{"key":"none"}`, 400},
 		{"GET", "/github/apps/1/deliveries", "", 404},
+		{"GET", "/github" + a.repo + "none", "", 404},
+		{"GET", "/github" + a.repo + "none/runs/5/answers", "", 404},
 	} {
 		if resp, b := do(t, call{c.method, labUnderTest.Control + c.path, c.body, nil}); resp.status != c.want {
 			t.Errorf("%s %s %s: status %d, want %d: %s", c.method, c.path, c.body, resp.status, c.want, b)
