@@ -63,7 +63,7 @@ func FreePort(t testing.TB) string {
 	const first, ports, tries = 10_000, 20_000, 100
 	var err error
 	for range tries {
-		port := strconv.Itoa(first + rand.IntN(ports))
+		port := strconv.Itoa(first + rand.IntN(ports)) //nolint:gosec // a port is no secret
 		var l net.Listener
 		if l, err = net.Listen("tcp", "127.0.0.1:"+port); err == nil {
 			_ = l.Close()
