@@ -64,6 +64,24 @@ run() {
   if ((status)); then printf 'exit status %d\n' "$status"; fi
 }
 
+# artifacts writes the part of a policy that says which artifacts there are, by name
+# and pattern, and that the release workflow on one of these refs may have built them.
+artifacts() {
+  cat <<POLICY
+version: 1
+artifacts:
+  $1:
+    subject: ["$2"]
+    trust: {root: trust/lab.json, sha256: ${pin%% *}}
+    built-by:
+      - issuer: https://token.actions.githubusercontent.com
+        repository: acme/widget
+        repository-id: 123456789
+        workflow: .github/workflows/release.yml
+        refs: [$3]
+POLICY
+}
+
 # become takes on another identity for the commands that follow.
 become() {
   local encoded
@@ -121,18 +139,7 @@ say "1. The policy: who may have built what, and what may enter where"
 mkdir -p .sallyport/trust dist
 cp "$SALLYPORT_LAB_TRUSTED_ROOT" .sallyport/trust/lab.json
 pin=$(openssl dgst -sha256 -r .sallyport/trust/lab.json 2>/dev/null || sha256sum .sallyport/trust/lab.json)
-cat >.sallyport/policy.yaml <<POLICY
-version: 1
-artifacts:
-  app:
-    subject: ["dist/*"]
-    trust: {root: trust/lab.json, sha256: ${pin%% *}}
-    built-by:
-      - issuer: https://token.actions.githubusercontent.com
-        repository: acme/widget
-        repository-id: 123456789
-        workflow: .github/workflows/release.yml
-        refs: [refs/heads/main, refs/tags/v*]
+{ artifacts app 'dist/*' 'refs/heads/main, refs/tags/v*' && cat; } >.sallyport/policy.yaml <<'POLICY'
 environments:
   production:
     requires:
@@ -277,18 +284,7 @@ note "Valid provenance says who built it, and not that it is good. The policy of
   "that runs where people install it, unless it was there before."
 rm -rf .sallyport/bundles dist && mkdir dist
 scan=acme/scanning/.github/workflows/scan.yml@$(id 8888)
-cat >.sallyport/policy.yaml <<POLICY
-version: 1
-artifacts:
-  widget:
-    subject: ["dist/*.tgz"]
-    trust: {root: trust/lab.json, sha256: ${pin%% *}}
-    built-by:
-      - issuer: https://token.actions.githubusercontent.com
-        repository: acme/widget
-        repository-id: 123456789
-        workflow: .github/workflows/release.yml
-        refs: [refs/heads/main]
+{ artifacts widget 'dist/*.tgz' refs/heads/main && cat; } >.sallyport/policy.yaml <<POLICY
 environments:
   staging:
     changes: {install-scripts: deny}
@@ -360,22 +356,11 @@ run sallyport manifest show .sallyport/build-manifest.json | sed -n '1,/^watched
 cd ..
 
 say "Fifth act: a gate that nobody can delete"
-note "Whoever edits a workflow can delete a step of it. So the platform itself asks a server, before it" \
+note "A person who edits a workflow can delete a step of it. So the platform itself asks a server, before it" \
   "releases the job. The policy lies on the server; what the repository says does not count."
 mkdir -p guarded/trust && cd guarded
 cp "$SALLYPORT_LAB_TRUSTED_ROOT" trust/lab.json
-sed "s|@PIN@|${pin%% *}|" >policy.yaml <<'POLICY'
-version: 1
-artifacts:
-  app:
-    subject: ["dist/*"]
-    trust: {root: trust/lab.json, sha256: @PIN@}
-    built-by:
-      - issuer: https://token.actions.githubusercontent.com
-        repository: acme/widget
-        repository-id: 123456789
-        workflow: .github/workflows/release.yml
-        refs: [refs/heads/main]
+{ artifacts app 'dist/*' refs/heads/main && cat; } >policy.yaml <<'POLICY'
 environments:
   live:
     requires:

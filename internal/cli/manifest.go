@@ -99,9 +99,8 @@ func writePage(path string, page func(*bytes.Buffer) error) error {
 // manifested reads the build manifest that is to be signed. Each subject has to be a product of it.
 func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Attest) (string, []byte, error) {
 	if in.PredicateType != "" || in.Predicate != "" || in.Type != "" || in.Report != "" || in.Reproduction != "" {
-		return "", nil, usage(
-			"--manifest is the whole predicate; leave out --predicate-type, --predicate, --type, --report and --reproduction",
-		)
+		return "", nil, usage("--manifest is the whole predicate; leave out --predicate-type, --predicate, --type, " +
+			"--report and --reproduction")
 	}
 	m, err := readManifest(in.Manifest)
 	if err != nil {
@@ -112,7 +111,8 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 			return "", nil, fault.New(
 				fault.Refused,
 				fault.SubjectMismatch,
-				"hand on the manifest of the build that made it; and tell sallyport run what the build makes, with products",
+				"hand on the manifest of the build that made it; and tell sallyport run what the build makes, with "+
+					"products",
 				"the build manifest has no product with the digest of %q, %s",
 				fault.Cut(s.Name),
 				s.Digest,

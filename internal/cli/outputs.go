@@ -105,7 +105,8 @@ func (r *run) vacateOutput(o output) error {
 	if err != nil {
 		return unwritable(err)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, material.MaxBytes)) // a longer one is read by no command; of a log this is enough
+	// No command reads a longer one, and of a log this is enough.
+	b, err := io.ReadAll(io.LimitReader(f, material.MaxBytes))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return usage("reading %q: %w", o.path, fault.Cause(err))
 	}
@@ -140,6 +141,6 @@ func (r *run) guardOutputs() error {
 	return nil
 }
 
-// unpiped lets writing to a closed pipe fail, in the place of ending the process, until the process ends: what is to be cleared up
-// still is, and the exit status says what came of it. Programs that are started have the signal as before.
+// unpiped lets writing to a closed pipe fail, in the place of ending the process, until the process ends: what is to be
+// cleared up still is, and the exit status says what came of it. Programs that are started have the signal as before.
 func unpiped() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

@@ -256,7 +256,7 @@ func (r *run) first(p plan, command []string, work string) (plan, error) {
 	return p, nil
 }
 
-// made is the manifest of one build, which is shown to nobody.
+// made is the manifest of one build, for this command alone.
 func (p *plan) made(result *record.Result, v variation) (material.Manifest, error) {
 	top := resolved(v.dir)
 	m, _, err := build.Manifest(build.Run{Result: result, Command: p.command, Dir: filepath.Join(top, p.dir), Top: top,

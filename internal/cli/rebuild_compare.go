@@ -24,33 +24,35 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// diffoscope shows what that program says about two files, if it is installed (https://diffoscope.org). Its answer adds to ours and
-// changes nothing.
+// diffoscope shows what that program says about two files, if it is installed (https://diffoscope.org). Its answer adds
+// to ours and changes nothing.
 func (r *run) diffoscope(files [2]string) {
 	path, err := exec.LookPath("diffoscope")
 	if err != nil {
 		return
 	}
 	const patience, most, lines, columns, largest = 20 * time.Second, 64 << 10, 40, 80, 1 << 20
+	name := report.Plain(filepath.Base(files[1]))
 	for _, f := range files {
 		if info, err := os.Stat(f); err != nil || info.Size() > largest {
-			r.note("diffoscope was not asked about " + report.Plain(filepath.Base(files[1])) + ", which is larger than 1 MB: run it by hand")
+			r.note("diffoscope was not asked about " + name + ", which is larger than 1 MB: run it by hand")
 			return
 		}
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, patience)
 	defer cancel()
-	c := exec.CommandContext(ctx, path, "--text", "-", "--no-progress", "--exclude-directory-metadata=yes", //nolint:gosec // both are ours
-		"--max-text-report-size", strconv.Itoa(most), files[0], files[1])
+	c := exec.CommandContext(ctx, path, "--text", "-", //nolint:gosec // both files are ours
+		"--no-progress", "--exclude-directory-metadata=yes", "--max-text-report-size", strconv.Itoa(most),
+		files[0], files[1])
 	c.Env, _ = r.stripped(nil)
 	c.WaitDelay = time.Second
 	said, err := c.Output()
 	var ended *exec.ExitError
 	if err == nil || !errors.As(err, &ended) || ended.ExitCode() != 1 { // 1: the files differ
-		r.note("diffoscope said nothing about " + report.Plain(filepath.Base(files[1])))
+		r.note("diffoscope said nothing about " + name)
 		return
 	}
-	fmt.Fprintf(r.Stdout, "\ndiffoscope says about %s\n", report.Plain(filepath.Base(files[1])))
+	fmt.Fprintf(r.Stdout, "\ndiffoscope says about %s\n", name)
 	all := strings.Split(strings.TrimSpace(r.scrubbed(string(said[:min(len(said), most)]))), "\n")
 	if len(all) > 2 && strings.HasPrefix(all[0], "--- ") && strings.HasPrefix(all[1], "+++ ") {
 		all = all[2:] // the paths of both files, which are long and end in the name above
@@ -114,7 +116,7 @@ func (p *plan) lying(top string) {
 	}
 }
 
-// untouched reports whether a product still is the file that the source has: nobody has built it then.
+// untouched reports whether a product still is the file that the source has: then the command has not built it.
 func (p *plan) untouched(top, path string) bool {
 	was, had := p.before[path]
 	if !had {
@@ -255,7 +257,8 @@ func (v variation) told(result *record.Result) (moved []material.Varied, same []
 		add("host name", host, v.host)
 		add("user number", fmt.Sprint(os.Geteuid()), fmt.Sprint(v.user))
 	} else {
-		same = append(same, material.NotMoved{What: "host name and user number", Why: "no namespace: " + cmp.Or(result.Watch.Reason, "the network was not cut")})
+		same = append(same, material.NotMoved{What: "host name and user number",
+			Why: "no namespace: " + cmp.Or(result.Watch.Reason, "the network was not cut")})
 	}
 	same = append(
 		same,
@@ -314,9 +317,11 @@ func (r *run) reproduced(
 		hint := "mend the first cause that is shown, and build both again"
 		switch {
 		case lacks:
-			hint = "find out why a product was not made: the output of the command is above; a rebuild has an empty home, and no network"
+			hint = "find out why a product was not made: the output of the command is above; a rebuild has an empty " +
+				"home, and no network"
 		case tree.Same:
-			hint = "name with --original the directory in which the first build's products lie, to see where they differ"
+			hint = "name with --original the directory in which the first build's products lie, to see where they " +
+				"differ"
 		}
 		return answer{}, fault.New(
 			fault.Refused,

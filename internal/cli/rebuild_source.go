@@ -88,7 +88,8 @@ func (r *run) again(p *plan, v variation, work string) (*record.Result, string, 
 		},
 	)
 	if err != nil {
-		return nil, "", fault.New(fault.Unavailable, fault.NotAvailable, notRunHint(err, "say --with-network"), "the build was not run: %w", err)
+		return nil, "", fault.New(fault.Unavailable, fault.NotAvailable, notRunHint(err, "say --with-network"),
+			"the build was not run: %w", err)
 	}
 	if result.NotStarted != "" {
 		return nil, "", fault.New(
@@ -180,8 +181,9 @@ func (r *run) git(dir string, args ...string) (string, error) {
 // followed are the variables that a rebuild takes from the manifest, and from nowhere else.
 var followed = strings.Fields(
 	`SOURCE_DATE_EPOCH GO111MODULE GOOS GOARCH GOAMD64 GOARM GOARM64 GOFLAGS GOTOOLCHAIN GOEXPERIMENT GOWORK GODEBUG
-	CGO_ENABLED CGO_CFLAGS CGO_LDFLAGS CC CXX AR LD CFLAGS CXXFLAGS CPPFLAGS LDFLAGS ARFLAGS MAKEFLAGS NODE_ENV NODE_OPTIONS RUSTFLAGS
-	RUSTUP_TOOLCHAIN CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS CARGO_INCREMENTAL PYTHONHASHSEED CI`,
+	CGO_ENABLED CGO_CFLAGS CGO_LDFLAGS CC CXX AR LD CFLAGS CXXFLAGS CPPFLAGS LDFLAGS ARFLAGS MAKEFLAGS NODE_ENV
+	NODE_OPTIONS RUSTFLAGS RUSTUP_TOOLCHAIN CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS CARGO_INCREMENTAL
+	PYTHONHASHSEED CI`,
 )
 
 // besideSource are variables by which tools take files from elsewhere than the source and the package caches.
@@ -192,7 +194,8 @@ func (p *plan) env(v variation) []string {
 	set := map[string]string{}
 	for _, e := range os.Environ() {
 		name, value, _ := strings.Cut(e, "=")
-		if slices.Contains(signingVariables, name) || slices.Contains(runnersOwn, name) || slices.Contains(besideSource, name) ||
+		if slices.Contains(signingVariables, name) || slices.Contains(runnersOwn, name) ||
+			slices.Contains(besideSource, name) ||
 			attest.Secret(name, value, nil) || p.manifest != "" && slices.Contains(followed, name) {
 			continue // the command is the build job's choice, and gets nothing of this job's
 		}
@@ -204,7 +207,8 @@ func (p *plan) env(v variation) []string {
 		}
 	}
 	home := set["HOME"]
-	for name, below := range map[string]string{"GOMODCACHE": "go/pkg/mod", "npm_config_cache": ".npm", "CARGO_HOME": ".cargo", "RUSTUP_HOME": ".rustup", "PYENV_ROOT": ".pyenv"} {
+	for name, below := range map[string]string{"GOMODCACHE": "go/pkg/mod", "npm_config_cache": ".npm",
+		"CARGO_HOME": ".cargo", "RUSTUP_HOME": ".rustup", "PYENV_ROOT": ".pyenv"} {
 		at := filepath.Join(home, below)
 		if _, err := os.Stat(at); err == nil && home != "" && set[name] == "" {
 			set[name] = at // packages that are locked come from where they lie
@@ -212,7 +216,7 @@ func (p *plan) env(v variation) []string {
 	}
 	set["HOME"] = v.home
 	for _, name := range []string{"GOCACHE", "XDG_CACHE_HOME", "CCACHE_DIR", "SCCACHE_DIR"} {
-		delete(set, name) // what an earlier build made is no build
+		delete(set, name) // what an earlier build made would pass for this one's work
 	}
 	for name, value := range v.env {
 		set[name] = value
@@ -249,7 +253,7 @@ func (r *run) fetched(p *plan, dir string, env []string) error {
 	}
 	for _, words := range todo {
 		r.note(fault.Scrub("fetching: "+report.Plain(strings.Join(words, " ")), r.allSecrets(env)...))
-		c := exec.CommandContext(r.ctx, words[0], words[1:]...) //nolint:gosec // the package manager, or what the call names
+		c := exec.CommandContext(r.ctx, words[0], words[1:]...) //nolint:gosec // a package manager, or --fetch
 		c.Dir, c.Env, c.Stdout, c.Stderr = dir, env, r.Stderr, r.Stderr
 		if err := c.Run(); err != nil {
 			return fault.New(

@@ -140,9 +140,9 @@ func TestN04_a_rebuild_takes_from_the_manifest_what_compilers_read_and_no_cache_
 			t.Fatal(err)
 		}
 	}
-	for name, value := range map[string]string{"HOME": home, "CFLAGS": "-O0", "KEPT": "x", "OTHER_TOKEN": "x", "GITHUB_ENV": "/x", "GITHUB_PATH": "/x", "GITHUB_OUTPUT": "/x", "NODE_PATH": "/x",
-		"SALLYPORT_TOKEN": "x",
-		"SALLYPORT_ROOT":  "x", "ACTIONS_RUNTIME_TOKEN": "x",
+	for name, value := range map[string]string{"HOME": home, "CFLAGS": "-O0", "KEPT": "x", "OTHER_TOKEN": "x",
+		"GITHUB_ENV": "/x", "GITHUB_PATH": "/x", "GITHUB_OUTPUT": "/x", "NODE_PATH": "/x", "SALLYPORT_TOKEN": "x",
+		"SALLYPORT_ROOT": "x", "ACTIONS_RUNTIME_TOKEN": "x",
 		"GOMODCACHE": "", "CARGO_HOME": "", "npm_config_cache": "/srv/npm", "TZ": "UTC",
 		"GOCACHE": "/srv/c", "XDG_CACHE_HOME": "/srv/c", "CCACHE_DIR": "/srv/c", "SCCACHE_DIR": "/srv/c"} {
 		t.Setenv(name, value)
@@ -152,7 +152,8 @@ func TestN04_a_rebuild_takes_from_the_manifest_what_compilers_read_and_no_cache_
 		Value: "/evil"}}}
 	env := p.env(v)
 	for want, there := range map[string]bool{
-		"HOME=/srv/home": true, "KEPT=x": true, "OTHER_TOKEN=x": false, "GITHUB_ENV=/x": false, "GITHUB_PATH=/x": false, "GITHUB_OUTPUT=/x": false,
+		"HOME=/srv/home": true, "KEPT=x": true, "OTHER_TOKEN=x": false, "GITHUB_ENV=/x": false,
+		"GITHUB_PATH=/x": false, "GITHUB_OUTPUT=/x": false,
 		"NODE_PATH=/x": false, "LDFLAGS=-s": true, "TZ=X": true, "SALLYPORT_ROOT=x": true,
 		"npm_config_cache=/srv/npm":                       true,
 		"GOMODCACHE=" + filepath.Join(home, "go/pkg/mod"): true, "CARGO_HOME=": true, "PATH=/evil": false,
@@ -408,18 +409,22 @@ func TestN04_a_rebuild_that_used_a_product_of_the_first_build_under_any_name_cou
 		check      bool
 		refused    bool
 	}{
-		"read":                               {path: "first/dist/app", use: record.Read, refused: true},
-		"executed":                           {path: "first/dist/app", use: record.Execute, refused: true},
-		"read in the source":                 {path: "source/dist/app", use: record.Read, refused: true},
-		"read, the original named from here": {path: "first/dist/app", use: record.Read, original: "first", refused: true},
-		"read, the original behind a link":   {path: "first/dist/app", use: record.Read, original: in("link"), refused: true},
-		"read by a hard link":                {path: "second/linked", use: record.Read, refused: true},
-		"linked and taken away again":        {path: "second/gone", from: "first/dist/app", use: record.Named, refused: true},
-		"moved":                              {path: "second/dist/app", from: "first/dist/app", use: record.Named, refused: true},
-		"looked at and not opened":           {path: "first/dist/app"},
-		"the rebuild's own":                  {path: "second/dist/app", use: record.Read | record.Write},
-		"another file beside it":             {path: "first/other", use: record.Read},
-		"both builds are of one call":        {path: "first/dist/app", use: record.Read, check: true},
+		"read":               {path: "first/dist/app", use: record.Read, refused: true},
+		"executed":           {path: "first/dist/app", use: record.Execute, refused: true},
+		"read in the source": {path: "source/dist/app", use: record.Read, refused: true},
+		"read, the original named from here": {path: "first/dist/app", use: record.Read, original: "first",
+			refused: true},
+		"read, the original behind a link": {path: "first/dist/app", use: record.Read, original: in("link"),
+			refused: true},
+		"read by a hard link": {path: "second/linked", use: record.Read, refused: true},
+		"linked and taken away again": {path: "second/gone", from: "first/dist/app", use: record.Named,
+			refused: true},
+		"moved": {path: "second/dist/app", from: "first/dist/app", use: record.Named,
+			refused: true},
+		"looked at and not opened":    {path: "first/dist/app"},
+		"the rebuild's own":           {path: "second/dist/app", use: record.Read | record.Write},
+		"another file beside it":      {path: "first/other", use: record.Read},
+		"both builds are of one call": {path: "first/dist/app", use: record.Read, check: true},
 	} {
 		p := plan{manifest: "m", source: in("source"), original: cmp.Or(x.original, in("first")),
 			products: []material.Product{{Path: "dist/app", Digest: digestOf("x")}}}
@@ -437,7 +442,8 @@ func TestN04_a_rebuild_that_used_a_product_of_the_first_build_under_any_name_cou
 	}
 	take(t, "first/dist/app") // as mv(1) does
 	moved := record.File{Path: in("second/dist/app"), From: in("first/dist/app"), Use: record.Named}
-	p := plan{manifest: "m", source: in("source"), original: in("link"), products: []material.Product{{Path: "dist/app"}}}
+	p := plan{manifest: "m", source: in("source"), original: in("link"),
+		products: []material.Product{{Path: "dist/app"}}}
 	if p.copied(&record.Result{Files: []record.File{moved}}) == nil {
 		t.Error("a product that was moved from behind a link")
 	}
@@ -459,8 +465,8 @@ func TestN04_a_product_that_the_source_has_and_nobody_wrote_was_not_made(t *test
 		if err := os.Chtimes(at, old, old); err != nil {
 			t.Fatal(err)
 		}
-		p := plan{manifest: "m", original: t.TempDir(), products: []material.Product{{Path: "app", Digest: digestOf("x")},
-			{Path: "new", Digest: digestOf("y")}}}
+		p := plan{manifest: "m", original: t.TempDir(), products: []material.Product{
+			{Path: "app", Digest: digestOf("x")}, {Path: "new", Digest: digestOf("y")}}}
 		p.lying(top)
 		x.build(t, at)
 		laid(t, filepath.Join(top, "new"), "y")

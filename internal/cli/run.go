@@ -30,7 +30,8 @@ type runInputs struct {
 	KeepEnv   []string `input:"keep-env"`
 }
 
-// The exit statuses of run besides those of the command: as env(1), nohup(1) and shells have them (POSIX.1-2024, XCU 2.8.2).
+// The exit statuses of run besides those of the command: as env(1), nohup(1) and shells have them (POSIX.1-2024, XCU
+// 2.8.2).
 const (
 	statusNotRun      = 125
 	statusNotExecuted = 126
@@ -169,9 +170,8 @@ func keepable(names []string) error {
 // forewarn says, before the command, what would puzzle people later.
 func (r *run) forewarn(taken []string) {
 	if slices.ContainsFunc(taken, func(n string) bool { return strings.Contains(n, "ID_TOKEN") }) {
-		r.note(
-			"this job can sign, and a build can read the environment of the processes above it: build in a job without id-token, and sign in another one",
-		)
+		r.note("this job can sign, and a build can read the environment of the processes above it: build in a job " +
+			"without id-token, and sign in another one")
 	}
 	if runtime.GOOS == "linux" && os.Geteuid() != 0 {
 		r.note("sudo and other setuid programs have no effect in the command, because it is watched")
@@ -192,7 +192,8 @@ type start struct{ dir, top, commit string }
 func (r *run) built(in runInputs, result *record.Result, began start, env []string) build.Run {
 	known := r.allSecrets(env)
 	b := build.Run{
-		Recorder: "sallyport " + r.Version, Result: result, Command: in.Words, Dir: resolved(began.dir), Env: env, Home: resolved(r.Getenv("HOME")),
+		Recorder: "sallyport " + r.Version, Result: result, Command: in.Words, Dir: resolved(began.dir), Env: env,
+		Home:    resolved(r.Getenv("HOME")),
 		Machine: machine(),
 		Hidden:  func(name, value string) bool { return attest.Secret(name, value, known) },
 		Scrub:   fault.Scrubber(known...),
@@ -216,8 +217,8 @@ func (r *run) allSecrets(env []string) []string {
 	return append(secrets(r.Getenv), attest.Values(slices.Concat(os.Environ(), env))...)
 }
 
-// begins is where a build begins. In a job, an earlier step may have left a .git anywhere below the folder that the platform
-// gave it, so the outermost one counts; at a terminal, the nearest.
+// begins is where a build begins. In a job, an earlier step may have left a .git anywhere below the folder that the
+// platform gave it, so the outermost one counts; at a terminal, the nearest.
 func (r *run) begins(dir string) start {
 	top := checkoutOf(resolved(dir))
 	if top != "" && r.platform != nil {
@@ -246,8 +247,8 @@ func resolved(path string) string {
 	return path
 }
 
-// versionOf asks a tool for its version, after the build. It may be a program that the build has changed, so it runs as the build
-// did: watched, ended with all that it started, and without a network.
+// versionOf asks a tool for its version, after the build. It may be a program that the build has changed, so it runs as
+// the build did: watched, ended with all that it started, and without a network.
 func (r *run) versionOf(env []string, path string, args []string) string {
 	out, err := os.CreateTemp("", "sallyport-version-")
 	if err != nil {
@@ -332,7 +333,7 @@ func (f *recordFiles) close() {
 func (f *recordFiles) discard() {
 	for _, one := range []*os.File{f.manifest, f.log} {
 		if info, err := os.Lstat(one.Name()); err == nil && info.Mode().IsRegular() && info.Size() == 0 {
-			_ = os.Remove(one.Name()) // an empty one is read by nobody
+			_ = os.Remove(one.Name()) // an empty one has no reader
 		}
 	}
 }

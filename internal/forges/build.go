@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/gate"
+	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/gitlab"
 	"github.com/sallyport-dev/sallyport/internal/pipelines"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -143,5 +144,21 @@ func (p GitHub) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, e
 
 // Placed says in which environment a job was, by the workflow file.
 func (p GitHub) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
+	return PlacedOnGitHub(ctx, p, q)
+}
+
+// Waiting is a run of GitHub that waits at an environment, as a gate asks it.
+type Waiting struct{ *github.Waiting }
+
+// Evidence is the platform's own store.
+func (p Waiting) Evidence() gate.Store { return p.Waiting.Evidence() }
+
+// Build says what the jobs of a run did, by the files that ran.
+func (p Waiting) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
+	return BuiltOnGitHub(ctx, p, q)
+}
+
+// Placed says in which environment a job was, by the workflow file.
+func (p Waiting) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
 	return PlacedOnGitHub(ctx, p, q)
 }

@@ -295,16 +295,15 @@ func (g *github) postAccessToken(w http.ResponseWriter, req *http.Request, a *ap
 	x := &grant{app: a, installation: id, repositories: held, permissions: a.Permissions, until: until}
 	shapes := []object{}
 	for _, name := range in.Names { // of the account on which the app is installed
-		for _, n := range held {
-			if r := g.repoByID(n); r != nil && strings.EqualFold(r.name, name) {
-				in.IDs = append(in.IDs, n)
-			}
+		at := slices.IndexFunc(held, func(n int64) bool {
+			r := g.repoByID(n)
+			return r != nil && strings.EqualFold(r.name, name)
+		})
+		if at < 0 {
+			in.IDs = append(in.IDs, 0) // it is refused below, as every number that is not held
+			continue
 		}
-	}
-	if len(in.IDs) < len(in.Names) {
-		gitHubError(w, http.StatusUnprocessableEntity,
-			"There is at least one repository that does not exist or is not accessible to the parent installation.")
-		return
+		in.IDs = append(in.IDs, held[at])
 	}
 	for _, n := range in.IDs {
 		r := g.repoByID(n)

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -191,6 +192,7 @@ func TestGitHubAppToken(t *testing.T) {
 	asking := func(permission string) string {
 		return fmt.Sprintf(`{"repository_ids":[%d],"permissions":{%s}}`, a.number, permission)
 	}
+	named := func(repo string) string { return fmt.Sprintf(`{"repositories":[%q]}`, path.Base(repo)) }
 	body := asking(`"actions":"read"`)
 	got := decode[tokenAnswer](t, appCall(t, a.shown(t), "POST", a.tokens(), body, 201))
 	if !strings.HasPrefix(got.Token, "ghs_") || len(got.Repositories) != 1 || got.Repositories[0].ID != a.number ||
@@ -206,7 +208,7 @@ func TestGitHubAppToken(t *testing.T) {
 		{got.Token, "GET", a.repo + "/deployments", "", 403},
 		{got.Token, "GET", a.repo + "/environments", "", 200},
 		{got.Token, "PUT", a.repo + "/environments/production", "{}", 403},
-		{got.Token, "GET", other.repo, "", 200}, // everybody may read it
+		{got.Token, "GET", other.repo, "", 200}, // it is public
 		{got.Token, "PUT", other.repo + "/environments/production", "{}", 404},
 		{got.Token, "GET", aRepo(t, "apptokenhidden", `{"visibility":"private"}`), "", 404},
 		{got.Token, "GET", a.repo + "/installation", "", 401},
@@ -216,6 +218,9 @@ func TestGitHubAppToken(t *testing.T) {
 		{a.shown(t), "GET", a.repo + "/installation", "", 200},
 		{a.shown(t), "GET", other.repo + "/installation", "", 404},
 		{a.shown(t), "POST", a.tokens(), fmt.Sprintf(`{"repository_ids":[%d]}`, other.number), 422},
+		{a.shown(t), "POST", a.tokens(), named(a.repo), 201},
+		{a.shown(t), "POST", a.tokens(), named(other.repo), 422},
+		{a.shown(t), "POST", a.tokens(), fmt.Sprintf(`{"repositories":["none"],"repository_ids":[%d]}`, a.number), 422},
 		{a.shown(t), "POST", a.tokens(), asking(`"contents":"write"`), 422},
 		{a.shown(t), "POST", other.tokens(), body, 404},
 		{a.shown(t), "POST", a.tokens(), "", 201},
@@ -225,8 +230,8 @@ func TestGitHubAppToken(t *testing.T) {
 		appCall(t, c.token, c.method, c.path, c.body, c.want)
 	}
 	given := decode[[]object](t, control(t, "GET", fmt.Sprintf("/github/apps/%d/tokens", a.id), ""))
-	if len(given) != 2 || strings.Contains(fmt.Sprint(given), "ghs_") {
-		t.Errorf("grants = %v, want two without a token", given)
+	if len(given) != 3 || strings.Contains(fmt.Sprint(given), "ghs_") {
+		t.Errorf("grants = %v, want three without a token", given)
 	}
 	a.put(t, `{}`, `{}`)
 	appCall(t, got.Token, "PUT", a.repo+"/environments/production", "{}", 404)
@@ -534,6 +539,8 @@ func TestGitHubAppControlRefuses(t *testing.T) {
 		{"PUT", "/github" + a.repo + "/environments/production/app", `{"app":1}`, 400},
 		{"PUT", "/github/apps/7211", `{"key":"none"}`, 400},
 		{"GET", "/github/apps/1/deliveries", "", 404},
+		{"GET", "/github" + a.repo + "none", "", 404},
+		{"GET", "/github" + a.repo + "none/runs/5/answers", "", 404},
 	} {
 		if resp, b := do(t, call{c.method, labUnderTest.Control + c.path, c.body, nil}); resp.status != c.want {
 			t.Errorf("%s %s %s: status %d, want %d: %s", c.method, c.path, c.body, resp.status, c.want, b)

@@ -117,13 +117,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("waiting for other builds of the lab: %w", err)
 	}
 	out := filepath.Join(binaryDir, "sallyport-lab")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", out, "./sallyport-lab")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if b, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the lab: %w\n%s", err, b)
-	}
-	return out, nil
+	return out, Build(out, dir, "./sallyport-lab")
 })
 
 // source finds the lab's module above the working directory, which for a test

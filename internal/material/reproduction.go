@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
-// ReproductionType is the predicate type of a reproduction: somebody has built an artifact again.
+// ReproductionType is the predicate type of a reproduction: an artifact was built again.
 const ReproductionType = "https://sallyport.dev/reproduction/v1"
 
 // A Reproduction says what came out when a build was done again. Every member is written.
@@ -56,8 +56,8 @@ type NotMoved struct {
 	Why  string `json:"why"`
 }
 
-// Reproduced reports whether an artifact came out with the same bytes, under each of its names. known is false where the
-// rebuild is not about it.
+// Reproduced reports whether an artifact came out with the same bytes, under each of its names. known is false where
+// the rebuild is not about it.
 func (r *Reproduction) Reproduced(digest string) (same, known bool) {
 	same = true
 	for _, a := range r.Artifacts {

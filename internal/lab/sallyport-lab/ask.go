@@ -21,11 +21,10 @@ import (
 // client talks to a lab that runs. It follows redirects, as a browser does.
 var client = &http.Client{Timeout: 30 * time.Second}
 
-// verbs are what can be asked of a running lab by somebody who has no other
-// HTTP client: "ask METHOD PATH [JSON]" of the control API that SALLYPORT_LAB
-// names, "commit FILE…", which puts files into the commit of the job that it runs
-// in, "app KEY SECRET REPOSITORY ENVIRONMENT", which makes a GitHub App that the environment asks and writes its
-// private key and its webhook's secret into files, and "visit URL", which is a browser that looks at nothing.
+// verbs are what can be asked of a running lab without another HTTP client: "ask METHOD PATH [JSON]" of the control API
+// that SALLYPORT_LAB names, "commit FILE…", which puts files into the commit of the job that it runs in, "app KEY SECRET
+// REPOSITORY ENVIRONMENT", which makes a GitHub App that the environment asks and writes its private key and its
+// webhook's secret into files, and "visit URL", which is a browser that looks at nothing.
 var verbs = map[string]func(args []string, stdout io.Writer) error{
 	"ask": ask, "commit": commit, "app": app, "visit": visit,
 }
@@ -34,7 +33,8 @@ func ask(args []string, stdout io.Writer) error {
 	if len(args) < 2 || len(args) > 3 {
 		return fmt.Errorf("usage: sallyport-lab ask METHOD PATH [JSON]")
 	}
-	req, err := http.NewRequest(args[0], os.Getenv("SALLYPORT_LAB")+args[1], strings.NewReader(strings.Join(args[2:], ""))) //nolint:gosec // the lab that runs this
+	body := strings.NewReader(strings.Join(args[2:], ""))
+	req, err := http.NewRequest(args[0], os.Getenv("SALLYPORT_LAB")+args[1], body) //nolint:gosec // the lab of this job
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func app(args []string, stdout io.Writer) error {
 	if len(args) != 4 { //nolint:mnd // see the usage
 		return fmt.Errorf("usage: sallyport-lab app KEY SECRET REPOSITORY ENVIRONMENT")
 	}
-	const bits, id, installation = 2048, 41, 42
+	const bits, id, installation, client = 2048, 41, 42, "Iv23liOFTHELAB"
 	key, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func app(args []string, stdout io.Writer) error {
 	if err := json.Unmarshal([]byte(held.String()), &repository); err != nil {
 		return err
 	}
-	made, err := json.Marshal(map[string]any{"client_id": "Iv23liOFTHELAB",
+	made, err := json.Marshal(map[string]any{"client_id": client,
 		"key":           string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),
 		"webhook":       map[string]string{"url": "http://" + address + "/hooks/github", "secret": secret},
 		"installations": map[string][]int64{strconv.Itoa(installation): {repository.ID}}})
@@ -112,7 +112,7 @@ func app(args []string, stdout io.Writer) error {
 	err = errors.Join(ask([]string{http.MethodPut, "/github/apps/" + strconv.Itoa(id), string(made)}, io.Discard),
 		ask([]string{http.MethodPut, guard, fmt.Sprintf(`{"app":%d}`, id)}, io.Discard))
 	if err == nil {
-		fmt.Fprintf(stdout, "app=Iv23liOFTHELAB address=%s\n", address)
+		fmt.Fprintf(stdout, "app=%s address=%s\n", client, address)
 	}
 	return err
 }

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -104,9 +103,6 @@ func chaos(t *testing.T, l *lane, seed uint64, sum *total) {
 			again := "CHAOS_CLOCK= " // the clock is one of the faults of make chaos
 			if stepped {
 				again = ""
-			}
-			for _, x := range w.servers {
-				t.Logf("server %d said:\n%s", x.number, x.log.text())
 			}
 			t.Logf("run it again: %sCHAOS_SEED=%d make chaos; its schedule:\n%s", again, seed, told(plan))
 		}
@@ -234,7 +230,7 @@ func (p *play) does(a act) {
 		meanwhile()
 		p.clock(x, "0")
 	default:
-		p.Errorf("nobody does %q", a.what)
+		p.Errorf("the schedule has %q, which is not an act that this test knows", a.what)
 	}
 }
 
@@ -368,7 +364,7 @@ func (p *play) once(all []ledger.Leaf) {
 		}
 	}
 	for d, list := range outcomes {
-		if text := strings.Join(list, " "); strings.Contains(text, "deny allow") || strings.Contains(text, "deny deny") {
+		if i := slices.Index(list, "deny"); i >= 0 && i < len(list)-1 {
 			p.Errorf("deployment %s is judged %v: a rejection stands", d, list)
 		}
 	}

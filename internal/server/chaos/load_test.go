@@ -377,7 +377,8 @@ func units(t *testing.T, l *lane, x *table) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := policy.Read(fmt.Appendf(nil, policyText, l.repo, l.id, sha256.Sum256(root)), "policy.yaml", forges.Words())
+	text := fmt.Appendf(nil, policyText, l.repo, l.id, sha256.Sum256(root))
+	p, err := policy.Read(text, "policy.yaml", forges.Words())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -402,7 +403,8 @@ func units(t *testing.T, l *lane, x *table) {
 	}
 	each := time.Since(began) / bundles
 	x.add("bytes of one bundle", fmt.Sprintf("%.1f kB", float64(len(l.bundles[1]))/1000), "kept as it is", "-")
-	x.add("one bundle that is pushed, verified", ms(each), fmt.Sprintf("%.0f/s on one processor", 1/each.Seconds()), "-")
+	x.add("one bundle that is pushed, verified", ms(each), fmt.Sprintf("%.0f/s on one processor", 1/each.Seconds()),
+		"-")
 	const leaves, batch = 5000, 50
 	for _, kind := range []string{"SQLite", "PostgreSQL"} {
 		database := "sqlite:" + filepath.Join(t.TempDir(), "server.db")

@@ -31,17 +31,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// onGitHub is a waiting run as a gate asks it, as in the room serve.
-type onGitHub struct{ *github.Waiting }
-
-func (p onGitHub) Evidence() gate.Store { return p.Waiting.Evidence() }
-func (p onGitHub) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
-	return forges.BuiltOnGitHub(ctx, p, q)
-}
-func (p onGitHub) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
-	return forges.PlacedOnGitHub(ctx, p, q)
-}
-
 // facts are what a gate has asked the lab's platform about a run, and was answered. Schedules in process get the same
 // answers again: there is no network in their time.
 type facts struct {
@@ -49,18 +38,18 @@ type facts struct {
 	answers map[string]any
 }
 
-// ask returns the answer to a question that was asked before; with a platform it asks that, and keeps the answer.
-func ask[T any](f *facts, live bool, question string, args any, of func() (T, error)) (T, error) {
+// ask returns the answer to a question that was asked before. A site with a platform asks that, and keeps the answer.
+func ask[T any](s *site, question string, args any, of func() (T, error)) (T, error) {
 	b, _ := json.Marshal(args) // they are plain values
-	key := question + string(b)
+	f, key := s.facts, question+string(b)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if x, is := f.answers[key].(T); is {
 		return x, nil
 	}
-	if !live {
+	if s.Platform == nil {
 		var none T
-		return none, fmt.Errorf("nobody has asked %s", key)
+		return none, fmt.Errorf("the lab's platform was not asked %s, so no answer is known", key)
 	}
 	x, err := of()
 	if err == nil {
@@ -132,7 +121,7 @@ func (e evidence) Fetch(ctx context.Context, all []subject.Subject) (store.Found
 	if _, err := e.trouble(ctx, false); err != nil {
 		return store.Found{}, err
 	}
-	return ask(e.facts, e.Platform != nil, "evidence", all, func() (store.Found, error) {
+	return ask(e.site, "evidence", all, func() (store.Found, error) {
 		return e.Platform.Evidence().Fetch(ctx, all)
 	})
 }
@@ -141,39 +130,39 @@ func (s *site) Environment(ctx context.Context, name string) (policy.Protection,
 	if _, err := s.trouble(ctx, false); err != nil {
 		return policy.Protection{}, err
 	}
-	return ask(s.facts, s.Platform != nil, "environment", name, func() (policy.Protection, error) {
+	return ask(s, "environment", name, func() (policy.Protection, error) {
 		return s.Platform.Environment(ctx, name)
 	})
 }
 
 func (s *site) EnvironmentNumber(ctx context.Context, name string) (string, error) {
-	return ask(s.facts, s.Platform != nil, "number", name, func() (string, error) {
+	return ask(s, "number", name, func() (string, error) {
 		return s.Platform.EnvironmentNumber(ctx, name)
 	})
 }
 
 func (s *site) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
-	return ask(s.facts, s.Platform != nil, "ref", q, func() (policy.Ref, error) { return s.Platform.Ref(ctx, q) })
+	return ask(s, "ref", q, func() (policy.Ref, error) { return s.Platform.Ref(ctx, q) })
 }
 
 func (s *site) Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error) {
-	return ask(s.facts, s.Platform != nil, "runs", q, func() ([]policy.Run, error) { return s.Platform.Runs(ctx, q) })
+	return ask(s, "runs", q, func() ([]policy.Run, error) { return s.Platform.Runs(ctx, q) })
 }
 
 func (s *site) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
-	return ask(s.facts, s.Platform != nil, "build", q, func() (policy.Build, error) {
+	return ask(s, "build", q, func() (policy.Build, error) {
 		return s.Platform.Build(ctx, q)
 	})
 }
 
 func (s *site) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
-	return ask(s.facts, s.Platform != nil, "placed", q, func() (policy.Placed, error) {
+	return ask(s, "placed", q, func() (policy.Placed, error) {
 		return s.Platform.Placed(ctx, q)
 	})
 }
 
 func (s *site) Workflow(uri string) (repository, path string) {
-	at, err := ask(s.facts, s.Platform != nil, "workflow", uri, func() ([2]string, error) {
+	at, err := ask(s, "workflow", uri, func() ([2]string, error) {
 		repository, path := s.Platform.Workflow(uri)
 		return [2]string{repository, path}, nil
 	})
@@ -187,14 +176,14 @@ func (s *site) CalledFiles(ctx context.Context) ([]policy.JobPlace, error) {
 	if _, err := s.trouble(ctx, false); err != nil {
 		return nil, err
 	}
-	return ask(s.facts, s.Platform != nil, "called", nil, func() ([]policy.JobPlace, error) { return s.Platform.CalledFiles(ctx) })
+	return ask(s, "called", nil, func() ([]policy.JobPlace, error) { return s.Platform.CalledFiles(ctx) })
 }
 
 func (s *site) FileOf(ctx context.Context, repository, commit, path string) ([]byte, error) {
 	if _, err := s.trouble(ctx, false); err != nil {
 		return nil, err
 	}
-	return ask(s.facts, s.Platform != nil, "file", []string{repository, commit, path}, func() ([]byte, error) {
+	return ask(s, "file", []string{repository, commit, path}, func() ([]byte, error) {
 		return s.Platform.FileOf(ctx, repository, commit, path)
 	})
 }
@@ -203,11 +192,11 @@ func (s *site) KeepsBundles(ctx context.Context) (bool, error) {
 	if _, err := s.trouble(ctx, false); err != nil {
 		return false, err
 	}
-	return ask(s.facts, s.Platform != nil, "keeps", nil, func() (bool, error) { return s.Platform.KeepsBundles(ctx) })
+	return ask(s, "keeps", nil, func() (bool, error) { return s.Platform.KeepsBundles(ctx) })
 }
 
 func (s *site) Head(ctx context.Context) (repository, id, commit, ref string, err error) {
-	all, err := ask(s.facts, s.Platform != nil, "head", nil, func() ([4]string, error) {
+	all, err := ask(s, "head", nil, func() ([4]string, error) {
 		a, b, c, d, err := s.Platform.Head(ctx)
 		return [4]string{a, b, c, d}, err
 	})
@@ -223,6 +212,8 @@ func (s *site) Tenant(ctx context.Context) (string, error) {
 
 func (s *site) Commit(ctx context.Context) (string, bool, error) {
 	_, err := s.trouble(ctx, true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return commit, s.gone, err
 }
 
@@ -235,6 +226,8 @@ func (s *site) Waits(ctx context.Context, _ int64) (waits, began bool, err error
 
 func (s *site) Still(ctx context.Context) (bool, error) {
 	_, err := s.trouble(ctx, true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.waits && !s.gone, err
 }
 
@@ -309,7 +302,8 @@ type house struct {
 // newHouse asks the lab's platform all that a gate wants to know of the runs.
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{lane: newLane(t, 51).signed(t), facts: &facts{answers: map[string]any{}}, now: time.Now(), dir: memory(t)}
+	h := &house{lane: newLane(t, 51).signed(t), facts: &facts{answers: map[string]any{}}, now: time.Now(),
+		dir: memory(t)}
 	app := h.lab.App(t, "http://127.0.0.1:1", h.repo)
 	app.Guards(t, h.repo, "production")
 	root, err := os.ReadFile(filepath.Join(h.lab.Dir, "trusted_root.json"))
@@ -342,7 +336,7 @@ func newHouse(t *testing.T) *house {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := &site{Platform: onGitHub{w}, facts: h.facts, run: run, attempt: 1, waits: true}
+		x := &site{Platform: forges.Waiting{Waiting: w}, facts: h.facts, run: run, attempt: 1, waits: true}
 		d := h.open(t, strconv.FormatInt(run, 10), x)
 		d.push(run)
 		if got := d.decides(); len(x.answers) != 1 || (x.answers[0] == "approved") != (run <= good) {

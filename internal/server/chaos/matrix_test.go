@@ -112,7 +112,8 @@ func TestJ08_each_write_over_HTTP_that_is_lost_or_unanswered_comes_to_the_right_
 				}}
 			}
 			delivery := &spoil{fits: func(r *http.Request, body []byte) bool {
-				return r.URL.Path == "/hooks/github" && bytes.Contains(body, []byte("/runs/3/deployment_protection_rule"))
+				return r.URL.Path == "/hooks/github" &&
+					bytes.Contains(body, []byte("/runs/3/deployment_protection_rule"))
 			}}
 			push := &spoil{fits: func(r *http.Request, _ []byte) bool { return r.URL.Path == "/v1/evidence" }}
 			token := &spoil{fits: func(r *http.Request, _ []byte) bool {
@@ -136,14 +137,14 @@ func TestJ08_each_write_over_HTTP_that_is_lost_or_unanswered_comes_to_the_right_
 			for _, run := range []int64{4, 1, 2, 3, 7, 9} {
 				w.reaches(run, "once")
 			}
-			w.until(bound, "there is a note, or none comes", func() bool {
+			w.until(bound, "a note is sent", func() bool {
 				mu.Lock()
 				defer mu.Unlock()
 				return to[3].done
 			})
 			w.mustPush(2)
-			// Where the delivery is lost, its request is lost as well, and the next round asks for it. Where it was saved,
-			// it comes a second time.
+			// Where the delivery is lost, its request is lost as well, and the next round asks for it. Where it was
+			// saved, it comes a second time.
 			w.until(bound, "a delivery is asked for again", func() bool {
 				mu.Lock()
 				defer mu.Unlock()
@@ -163,6 +164,8 @@ func TestJ08_each_write_over_HTTP_that_is_lost_or_unanswered_comes_to_the_right_
 			} {
 				w.ends(x.what, x.run, x.want)
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			for i, s := range slices.Concat(to, from) {
 				if !s.done {
 					t.Errorf("write %d never came", i)
@@ -183,11 +186,6 @@ func TestG11_each_commit_that_is_lost_or_unanswered_comes_to_the_right_end(t *te
 				t.Fatal(err)
 			}
 			w := newWorld(t, newLane(t, 31+n), pg, 1, 4*time.Second)
-			defer func() {
-				if t.Failed() {
-					t.Log(w.servers[0].log.text())
-				}
-			}()
 			defer func() { // before PostgreSQL is gone
 				w.servers[0].kill()
 				pg.Stop()
@@ -306,6 +304,8 @@ func TestJ08_a_run_that_is_absent_for_a_moment_is_decided_all_the_same(t *testin
 		}
 		w.ends(what, int64(n+1), end{"approved", want})
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	for n, s := range all {
 		if !s.done {
 			t.Errorf("question %d never came", n)

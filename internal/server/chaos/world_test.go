@@ -1,13 +1,10 @@
 package chaos_test
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -49,23 +46,17 @@ func TestMain(m *testing.M) {
 }
 
 func build() error {
-	var more []string
+	flags := map[string][]string{}
 	if stepped {
 		overlay, err := clock(programs)
 		if err != nil {
 			return err
 		}
-		more = []string{"-overlay", overlay}
+		flags["sallyport-server"] = []string{"-overlay", overlay}
 	}
 	for name, dir := range map[string]string{"sallyport": "../../..", "sallyport-server": "../sallyport-server"} {
-		args := []string{"build", "-trimpath", "-o", filepath.Join(programs, name)}
-		if name == "sallyport-server" {
-			args = append(args, more...)
-		}
-		c := exec.Command("go", append(args, ".")...)
-		c.Dir, c.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("building %s: %w\n%s", name, err, out)
+		if err := labtest.Build(filepath.Join(programs, name), dir, ".", flags[name]...); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -97,7 +88,7 @@ func newLane(t testing.TB, number int) *lane {
 	return l
 }
 
-// signed makes what the runs of a lane sign, two at a time. Who does not call it signs with the first push of a run.
+// signed makes what the runs of a lane sign, two at a time. Without it a run signs at its first push.
 func (l *lane) signed(t testing.TB) *lane {
 	t.Helper()
 	var all sync.WaitGroup
@@ -118,7 +109,7 @@ func (l *lane) signed(t testing.TB) *lane {
 	return l
 }
 
-// bundle is what a run has signed; it signs where nobody has asked for it.
+// bundle is what a run has signed. The first call for a run makes it sign.
 func (l *lane) bundle(t testing.TB, run int64) (string, error) {
 	l.mu.Lock()
 	b, is := l.bundles[run]
@@ -176,7 +167,7 @@ func (l *lane) signs(t testing.TB, run int64) (string, error) {
 	for _, name := range []string{"SALLYPORT_SIGNING_CONFIG", "SALLYPORT_TRUSTED_ROOT", "SALLYPORT_AUTHORITY"} {
 		job[name] = ""
 	}
-	c.Dir, c.Env = dir, environment(l.lab, dir, job)
+	c.Dir, c.Env = dir, l.lab.Environ(dir, job)
 	if out, err := c.CombinedOutput(); err != nil {
 		_, said, _ := strings.Cut(string(out), "sallyport: ") // not the masks before it
 		return "", fmt.Errorf("attest: %w\n%s", err, said)
@@ -187,17 +178,6 @@ func (l *lane) signs(t testing.TB, run int64) (string, error) {
 	}
 	b, err := os.ReadFile(files[0])
 	return string(b), err
-}
-
-// environment is that of a program on this machine, by which it reaches the lab.
-func environment(lab *labtest.Lab, home string, more map[string]string) []string {
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + os.TempDir()}
-	all := maps.Clone(lab.Env)
-	maps.Copy(all, more)
-	for name, value := range all {
-		env = append(env, name+"="+value)
-	}
-	return env
 }
 
 // A world is a platform, servers, and what lies between them.
@@ -267,7 +247,7 @@ func newWorld(t testing.TB, l *lane, pg *pgtest.Server, servers int, missing tim
 	l.lab.Set(t, "/github/repos/"+l.repo+"/files", map[string]any{"commit": commit, "files": map[string]string{
 		".github/workflows/release.yml": strings.ReplaceAll(labtest.Workflow, "SERVER", w.door.URL)}})
 	for n := range servers {
-		s := &server{world: w, number: n, port: freePort(t), log: &logged{}}
+		s := &server{world: w, number: n, port: labtest.FreePort(t)}
 		if pg != nil {
 			s.wire = newWire(t, filepath.Join(pg.Dir, ".s.PGSQL.5432"))
 			database = s.wire.url("chaos")
@@ -286,17 +266,6 @@ policies:
 		w.servers = append(w.servers, s)
 	}
 	return w
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	_, port, _ := net.SplitHostPort(l.Addr().String()) // it is one
-	return port
 }
 
 func (w *world) write(name, text string) {
@@ -318,29 +287,12 @@ type server struct {
 	number int
 	port   string
 	wire   *wire // nil: the database is a file
-	log    *logged
+	log    labtest.Log
 
 	mu   sync.Mutex
 	up   bool // it is meant to be
 	cmd  *exec.Cmd
 	ends sync.WaitGroup
-}
-
-type logged struct {
-	sync.Mutex
-	bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.Lock()
-	defer l.Unlock()
-	return l.Buffer.Write(b)
-}
-
-func (l *logged) text() string {
-	l.Lock()
-	defer l.Unlock()
-	return l.String()
 }
 
 func (s *server) config() string { return fmt.Sprintf("server%d.yaml", s.number) }
@@ -364,8 +316,8 @@ func (s *server) starts() {
 // once runs the process until it ends, and reports whether it is still meant to be up.
 func (s *server) once() bool {
 	c := exec.Command(filepath.Join(programs, "sallyport-server"), "--config", filepath.Join(s.dir, s.config()))
-	c.Env = environment(s.lab, s.dir, map[string]string{"CLOCK_STEP": filepath.Join(s.dir, "step")})
-	c.Stderr, c.SysProcAttr = s.log, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	c.Env = s.lab.Environ(s.dir, map[string]string{"CLOCK_STEP": filepath.Join(s.dir, "step")})
+	c.Stderr, c.SysProcAttr = &s.log, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s.mu.Lock()
 	if !s.up {
 		s.mu.Unlock()
@@ -397,8 +349,8 @@ func (s *server) kill() {
 func (s *server) signal(x syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cmd != nil && s.cmd.Process != nil && s.cmd.ProcessState == nil {
-		_ = s.cmd.Process.Signal(x)
+	if s.cmd != nil && s.cmd.Process != nil {
+		_ = s.cmd.Process.Signal(x) // it may have ended
 	}
 }
 
@@ -433,6 +385,9 @@ func (w *world) start() {
 	w.Cleanup(func() {
 		for _, s := range w.servers {
 			s.kill()
+			if w.Failed() {
+				w.Logf("server %d said:\n%s", s.number, s.log.String())
+			}
 		}
 	})
 	for _, s := range w.servers {
@@ -477,7 +432,8 @@ func (w *world) pushesWith(run int64, token string) (status int, said string, er
 	if err != nil {
 		w.Fatal(err)
 	}
-	req, err := http.NewRequest(http.MethodPost, w.door.URL+"/v1/evidence", strings.NewReader(`{"bundles":[`+bundle+`]}`))
+	body := strings.NewReader(`{"bundles":[` + bundle + `]}`)
+	req, err := http.NewRequest(http.MethodPost, w.door.URL+"/v1/evidence", body)
 	if err != nil {
 		return 0, "", err
 	}

@@ -1,5 +1,5 @@
-// Command image puts the server's program into an image, as an archive in OCI's layout. Without an engine, a base or a
-// network: the program links nothing, so the image has nothing else.
+// Command image puts the server's program into an image, as an archive in OCI's layout. It needs no engine, no base and
+// no network: the program links nothing, so the image has nothing else.
 //
 // The same program gives the same bytes: no time, name or number of the machine is in them. It refuses a program that
 // would need a library, because the image has none.
@@ -34,7 +34,7 @@ func main() {
 	fmt.Println(digest)
 }
 
-// user is who the program is in the image: a number that has no rights anywhere.
+// user is the number of the program's user in the image. It has no rights anywhere.
 const user = 65532
 
 // A blob is a file that is named by its digest.
@@ -84,8 +84,9 @@ func build(program, architecture, out string) (digest string, err error) {
 		return "", err
 	}
 	settings := newBlob("config.v1+json", config)
-	text, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-		"config": settings, "layers": []blob{layer}})
+	text, err := json.Marshal(map[string]any{"schemaVersion": 2,
+		"mediaType": "application/vnd.oci.image.manifest.v1+json",
+		"config":    settings, "layers": []blob{layer}})
 	if err != nil {
 		return "", err
 	}
@@ -94,13 +95,13 @@ func build(program, architecture, out string) (digest string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return manifest.Digest, os.WriteFile(out, whole, 0o644) //nolint:gosec // it is for everybody
+	return manifest.Digest, os.WriteFile(out, whole, 0o644) //nolint:gosec // an image is public
 }
 
 // layout is an archive of OCI's layout with one image (image-spec v1.1, "OCI Image Layout Specification").
 func layout(manifest blob, others ...blob) ([]byte, error) {
-	index, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
-		"manifests": []blob{manifest}})
+	index, err := json.Marshal(map[string]any{"schemaVersion": 2,
+		"mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []blob{manifest}})
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +119,7 @@ func layout(manifest blob, others ...blob) ([]byte, error) {
 func alone(program, architecture string) error {
 	f, err := elf.Open(program)
 	if err != nil {
-		return err
+		return fmt.Errorf("reading %q, want a program for Linux (GOOS=linux go build): %w", program, err)
 	}
 	defer func() { _ = f.Close() }() // it was read
 	want, known := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[architecture]

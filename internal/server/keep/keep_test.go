@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -26,16 +25,7 @@ import (
 
 var postgres *pgtest.Server
 
-func TestMain(m *testing.M) {
-	var err error
-	if postgres, err = pgtest.Start(false); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	status := m.Run()
-	postgres.Stop()
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { pgtest.Main(m, &postgres) }
 
 var databases atomic.Int64
 

@@ -1,8 +1,8 @@
 // Package metric is the only room that knows Prometheus: what an operator watches, counted by this process, and read
-// from the database when somebody asks.
+// from the database at each question for the metrics.
 //
-// No label names a repository, a person or an address, so their number has a bound. It refuses to hold a server up: what
-// the database does not answer in time is left out, and a counter says so.
+// No label names a repository, a person or an address, so their number has a bound. It refuses to hold a server up:
+// what the database does not answer in time is left out, and a counter says so.
 package metric
 
 import (
@@ -33,15 +33,13 @@ type Set struct {
 	reload            prometheus.Gauge
 }
 
-// New makes a set. state asks the database, and budgets says which platform has answered that how many requests are
-// left.
-func New(
-	state func(context.Context) (State, error), budgets func() map[string]int,
-) *Set {
+// New makes a set. state asks the database, and budgets says how many requests each platform has said are left.
+func New(state func(context.Context) (State, error), budgets func() map[string]int) *Set {
 	s := &Set{
 		registry: prometheus.NewRegistry(),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sallyport_decisions_total",
-			Help: "Decisions of this process, by what the verdict was and the code of its first finding."}, []string{"outcome", "code"}),
+			Help: "Decisions of this process, by what the verdict was and the code of its first finding.",
+		}, []string{"outcome", "code"}),
 		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sallyport_pushes_total",
 			Help: "Pushes of evidence to this process: kept, refused or failed."}, []string{"outcome"}),
 		bypassed: prometheus.NewCounter(prometheus.CounterOpts{Name: "sallyport_bypassed_deployments_total",
@@ -49,7 +47,8 @@ func New(
 		unread: prometheus.NewCounter(prometheus.CounterOpts{Name: "sallyport_metrics_failed_total",
 			Help: "Times that the database did not answer for these metrics."}),
 		reload: prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_policy_reload_failed",
-			Help: "1: the policies or the configuration could not be read the last time, and those before still count."}),
+			Help: "1: the policies or the configuration could not be read the last time, and those before still " +
+				"count."}),
 	}
 	for _, o := range []string{"kept", "refused", "failed"} {
 		s.pushes.WithLabelValues(o) // it is 0 from the start
@@ -90,7 +89,7 @@ func (s *Set) Handler() http.Handler {
 	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2})
 }
 
-// asked is what the database and the platforms say when somebody asks.
+// asked is what the database and the platforms say at each question.
 type asked struct {
 	state   func(context.Context) (State, error)
 	budgets func() map[string]int
@@ -105,7 +104,8 @@ var (
 		"Since the oldest of them was asked about; 0: there is none.", nil, nil)
 	jobs = prometheus.NewDesc("sallyport_queue_jobs", "Jobs of the queue that have not ended.", []string{"state"}, nil)
 	fit  = prometheus.NewDesc("sallyport_ledger_fit",
-		"0: this server may not append to the ledger: its database is behind, or the checkpoint cannot be kept.", nil, nil)
+		"0: this server may not append to the ledger: its database is behind, or the checkpoint cannot be kept.",
+		nil, nil)
 	budget = prometheus.NewDesc("sallyport_platform_requests_left",
 		"Requests that the platform answers until its limit starts anew: the least of all installations.",
 		[]string{"host"}, nil)

@@ -16,10 +16,22 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+	"testing"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 )
+
+// Main starts a server in postgres, runs the tests of a package, and stops it. It is what a TestMain calls.
+func Main(m *testing.M, postgres **Server) {
+	var err error
+	if *postgres, err = Start(false); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	m.Run() // its result reaches the exit code by itself
+	(*postgres).Stop()
+}
 
 // Server is a running PostgreSQL.
 type Server struct {
@@ -79,8 +91,7 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 func (s *Server) Run(durable bool) error {
 	on := map[bool]string{true: "on", false: "off"}[durable]
 	s.cmd = s.command("postgres", "-D", s.Dir+"/data", "-k", s.Dir, "-c", "listen_addresses=", "-c", "fsync="+on,
-		"-c", "full_page_writes="+on,
-		"-c", "recovery_init_sync_method=syncfs", "-c", "max_connections=100")
+		"-c", "full_page_writes="+on, "-c", "recovery_init_sync_method=syncfs", "-c", "max_connections=100")
 	s.cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
 	log, err := os.OpenFile(s.Dir+"/log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -114,10 +125,19 @@ func (s *Server) Run(durable bool) error {
 		if err = db.PingContext(context.Background()); err == nil {
 			return nil
 		}
-		if time.Now().After(end) {
+		if s.ended() || time.Now().After(end) {
 			said, _ := os.ReadFile(s.Dir + "/log")
-			return fmt.Errorf("postgres does not answer: %w\n%s", err, said)
+			return fmt.Errorf("postgres has ended, or does not answer in %v: %w\n%s", patience, err, said)
 		}
+	}
+}
+
+func (s *Server) ended() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -137,7 +157,7 @@ func (s *Server) Database(name string) (string, error) {
 	return s.URL(name), err
 }
 
-// Copy makes a copy of a database that nobody is connected to, and returns its URL.
+// Copy makes a copy of a database without connections, and returns its URL.
 func (s *Server) Copy(name, to string) (string, error) {
 	db, err := sql.Open("pgx", s.URL("postgres"))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -33,8 +34,7 @@ type Ask struct {
 // Kind is the job's name in the queue.
 func (Ask) Kind() string { return "ask" }
 
-// sweep is the job that looks for deployments that nobody told the server of, and for jobs that are lost. One server
-// does it.
+// sweep is the job that looks for deployments of which no event came, and for jobs that are lost. One server does it.
 type sweep struct{}
 
 func (sweep) Kind() string { return "sweep" }
@@ -83,8 +83,10 @@ func New(ctx context.Context, s *keep.Store, name string, w Work, log *slog.Logg
 	river.AddWorker(all, &asks{work: w.Decide})
 	river.AddWorker(all, &sweeps{work: w.Sweep})
 	client, err := river.NewClient(driver(s), &river.Config{
-		ID: name, Logger: slog.New(quiet{log.Handler()}), Workers: all, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
-		FetchCooldown: cooldown, FetchPollInterval: poll, JobTimeout: timeout, RescueStuckJobsAfter: rescue, MaxAttempts: attempts,
+		ID: name, Logger: slog.New(quiet{log.Handler()}), Workers: all,
+		Queues:        map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		FetchCooldown: cooldown, FetchPollInterval: poll, JobTimeout: timeout, RescueStuckJobsAfter: rescue,
+		MaxAttempts: attempts,
 		PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(w.Every),
 			func() (river.JobArgs, *river.InsertOpts) {
 				return sweep{}, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByPeriod: w.Every}, MaxAttempts: 1}
@@ -126,20 +128,20 @@ func alone(ctx context.Context, s *keep.Store) error {
 // Add writes a job in a transaction. One that is there for the same deployment, and has not ended, is enough. Where a
 // clock that was wrong has put it off for longer than any job is, it is for now.
 func (q *Queue) Add(ctx context.Context, tx *keep.Tx, a Ask) error {
-	once := river.UniqueOpts{ByArgs: true, ByState: unended}
-	r, err := q.client.InsertTx(ctx, tx.Raw(), a, &river.InsertOpts{UniqueOpts: once})
-	if err != nil || !r.UniqueSkippedAsDuplicate || time.Until(r.Job.ScheduledAt) < farthest {
-		return err
-	}
-	_, err = q.client.JobRetryTx(ctx, tx.Raw(), r.Job.ID)
-	return err
+	return q.add(ctx, tx, a, farthest)
 }
 
 // Wake has a deployment looked at now, if it waits for a later look. One that is looked at this moment may have to wait
 // for its next look.
 func (q *Queue) Wake(ctx context.Context, tx *keep.Tx, a Ask) error {
-	r, err := q.client.InsertTx(ctx, tx.Raw(), a, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: unended}})
-	if err != nil || !r.UniqueSkippedAsDuplicate {
+	return q.add(ctx, tx, a, math.MinInt64)
+}
+
+// add writes a job. One that is there is made one for now, if it is put off for that long or longer.
+func (q *Queue) add(ctx context.Context, tx *keep.Tx, a Ask, off time.Duration) error {
+	once := river.UniqueOpts{ByArgs: true, ByState: unended}
+	r, err := q.client.InsertTx(ctx, tx.Raw(), a, &river.InsertOpts{UniqueOpts: once})
+	if err != nil || !r.UniqueSkippedAsDuplicate || time.Until(r.Job.ScheduledAt) < off {
 		return err
 	}
 	_, err = q.client.JobRetryTx(ctx, tx.Raw(), r.Job.ID)
@@ -174,7 +176,7 @@ type asks struct {
 	work func(context.Context, Ask) (time.Duration, error)
 }
 
-// NextRetry is soon at first, and at most half a minute: somebody waits.
+// NextRetry is soon at first, and at most half a minute: a deployment waits.
 func (*asks) NextRetry(job *river.Job[Ask]) time.Time {
 	const first, most = 500 * time.Millisecond, 30 * time.Second
 	wait := first << min(job.Attempt, 7) //nolint:mnd // the seventh doubling is above most

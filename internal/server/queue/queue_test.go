@@ -2,9 +2,7 @@ package queue
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,15 +13,7 @@ import (
 
 var postgres *pgtest.Server
 
-func TestMain(m *testing.M) {
-	var err error
-	if postgres, err = pgtest.Start(false); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	m.Run()
-	postgres.Stop()
-}
+func TestMain(m *testing.M) { pgtest.Main(m, &postgres) }
 
 // open makes a queue that does not work yet.
 func open(t *testing.T, s *keep.Store) *Queue {
@@ -37,14 +27,22 @@ func open(t *testing.T, s *keep.Store) *Queue {
 	return q
 }
 
+// asked writes a job, by Add or by Wake.
+func asked(t *testing.T, s *keep.Store, by func(context.Context, *keep.Tx, Ask) error, a Ask) {
+	t.Helper()
+	if err := s.Write(t.Context(), func(tx *keep.Tx) error { return by(t.Context(), tx, a) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A server's clock was two hours ahead when it put a job off.
 func TestJ08_a_job_that_a_wrong_clock_has_put_off_is_for_now_when_it_is_asked_for_again(t *testing.T) {
 	url, err := postgres.Database("jobs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for kind, url := range map[string]string{"SQLite": "sqlite:" + filepath.Join(t.TempDir(), "server.db"),
-		"PostgreSQL": url} {
+	file := "sqlite:" + filepath.Join(t.TempDir(), "server.db")
+	for kind, url := range map[string]string{"SQLite": file, "PostgreSQL": url} {
 		t.Run(kind, func(t *testing.T) {
 			s, err := keep.Open(t.Context(), url)
 			if err != nil {
@@ -53,11 +51,10 @@ func TestJ08_a_job_that_a_wrong_clock_has_put_off_is_for_now_when_it_is_asked_fo
 			defer s.Close()
 			q := open(t, s)
 			ask := Ask{Host: "https://github.com", Repository: "7777", Deployment: 5}
-			for _, x := range []struct{ off, want time.Duration }{{2 * time.Hour, 0}, {30 * time.Second, 30 * time.Second}} {
+			const soon = 30 * time.Second
+			for _, x := range []struct{ off, want time.Duration }{{2 * time.Hour, 0}, {soon, soon}} {
 				until := time.Now().Add(x.off).UTC()
-				if err := s.Write(t.Context(), func(tx *keep.Tx) error { return q.Add(t.Context(), tx, ask) }); err != nil {
-					t.Fatal(err)
-				}
+				asked(t, s, q.Add, ask)
 				var at any = until
 				if !s.PostgreSQL() {
 					at = until.Format("2006-01-02 15:04:05.999")
@@ -65,9 +62,7 @@ func TestJ08_a_job_that_a_wrong_clock_has_put_off_is_for_now_when_it_is_asked_fo
 				if _, err := s.DB.Exec(`update river_job set state = 'scheduled', scheduled_at = $1`, at); err != nil {
 					t.Fatal(err)
 				}
-				if err := s.Write(t.Context(), func(tx *keep.Tx) error { return q.Add(t.Context(), tx, ask) }); err != nil {
-					t.Fatal(err)
-				}
+				asked(t, s, q.Add, ask)
 				job, err := q.client.JobGet(t.Context(), 1)
 				if err != nil {
 					t.Fatal(err)
@@ -76,18 +71,17 @@ func TestJ08_a_job_that_a_wrong_clock_has_put_off_is_for_now_when_it_is_asked_fo
 					t.Errorf("put off by %v, it is for %v from now, want %v", x.off, got, x.want)
 				}
 			}
-			// What somebody has pushed wakes it.
-			if err := s.Write(t.Context(), func(tx *keep.Tx) error { return q.Wake(t.Context(), tx, ask) }); err != nil {
+			asked(t, s, q.Wake, ask) // as when evidence was pushed
+			job, err := q.client.JobGet(t.Context(), 1)
+			if err != nil {
 				t.Fatal(err)
 			}
-			if job, err := q.client.JobGet(t.Context(), 1); err != nil || time.Until(job.ScheduledAt) > 0 || job.State != "available" {
-				t.Errorf("it was woken, and is %s for %v from now; %v", job.State, time.Until(job.ScheduledAt), err)
+			if off := time.Until(job.ScheduledAt); off > 0 || job.State != "available" {
+				t.Errorf("it was woken, and is %s for %v from now, want available at once", job.State, off)
 			}
 			other := ask
 			other.Deployment++
-			if err := s.Write(t.Context(), func(tx *keep.Tx) error { return q.Wake(t.Context(), tx, other) }); err != nil {
-				t.Fatal(err)
-			}
+			asked(t, s, q.Wake, other)
 			if depth, err := q.Depth(t.Context()); err != nil || depth["available"] != 2 {
 				t.Errorf("a job that was lost is there again when it is woken: %v, %v", depth, err)
 			}
@@ -103,9 +97,7 @@ func TestJ08_what_a_server_that_died_was_at_is_done_at_once_by_the_next_one_on_i
 	defer s.Close()
 	q := open(t, s)
 	ask := Ask{Host: "https://github.com", Repository: "7777", Deployment: 5}
-	if err := s.Write(t.Context(), func(tx *keep.Tx) error { return q.Add(t.Context(), tx, ask) }); err != nil {
-		t.Fatal(err)
-	}
+	asked(t, s, q.Add, ask)
 	for _, statement := range []string{`update river_job set state = 'running', attempted_at = '2999-01-01 00:00:00'`,
 		`insert into river_leader (elected_at, expires_at, leader_id)
 			values ('2999-01-01 00:00:00', '2999-01-01 00:00:15', 'died')`} {

@@ -185,7 +185,7 @@ func TestG04_a_policy_may_accept_by_name_what_cannot_be_read_of_the_job_that_wai
 // reload has a server read its policies again.
 func (p *process) reload(w *world) {
 	w.Helper()
-	said := func() int { return strings.Count(p.log.text(), "the policies were read again") }
+	said := func() int { return strings.Count(p.log.String(), "the policies were read again") }
 	before := said()
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		w.Fatal(err)

@@ -3,12 +3,13 @@ package serve_test
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/labtest"
 )
 
 // scraped are the metrics of a server, by name and labels.
@@ -44,12 +45,7 @@ func (w *world) scraped(address string) map[string]float64 {
 func TestMetrics_say_what_an_operator_watches(t *testing.T) {
 	t.Parallel()
 	worlds(t, "10m", func(w *world) {
-		l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
-		if err != nil {
-			w.Fatal(err)
-		}
-		at := l.Addr().String()
-		_ = l.Close()
+		at := "127.0.0.1:" + labtest.FreePort(w)
 		w.write("server.yaml", w.read("server.yaml")+fmt.Sprintf("metrics: %q\n", at))
 		p := w.starts()
 		is := func(name string, want float64) {

@@ -83,7 +83,7 @@ func TestG04_a_policy_in_a_repository_of_its_own_counts_as_its_branch_has_it(t *
 	w.house(name, id, second, files)
 	pushed(second)
 	w.until("the policy is read again", func() bool {
-		return strings.Contains(p.log.text(),
+		return strings.Contains(p.log.String(),
 			"the policies were read again")
 	})
 	w.run(902)
@@ -98,8 +98,8 @@ func TestG04_a_policy_in_a_repository_of_its_own_counts_as_its_branch_has_it(t *
 	w.house(name, id, third, files)
 	pushed(third)
 	w.until("the new one is refused", func() bool {
-		return strings.Contains(p.log.text(), "the policies were not read again") &&
-			strings.Contains(p.log.text(), "E_TRUSTROOT")
+		return strings.Contains(p.log.String(), "the policies were not read again") &&
+			strings.Contains(p.log.String(), "E_TRUSTROOT")
 	})
 	w.run(903)
 	w.attests(903, w.url, nil)

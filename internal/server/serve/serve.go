@@ -171,24 +171,9 @@ func (s *Server) open(ctx context.Context, d event.Deployment) (decide.Platform,
 		if err != nil {
 			return nil, err
 		}
-		return onGitHub{w}, nil
+		return forges.Waiting{Waiting: w}, nil
 	}
 	return nil, fault.New(fault.Refused, fault.Config, "", "no platform %s is configured", d.Host)
-}
-
-// onGitHub is a waiting run as a gate asks it.
-type onGitHub struct{ *github.Waiting }
-
-func (p onGitHub) Evidence() gate.Store { return p.Waiting.Evidence() }
-
-// Build says what the jobs of a run did, by the files that ran.
-func (p onGitHub) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
-	return forges.BuiltOnGitHub(ctx, p, q)
-}
-
-// Placed says in which environment a job was, by the workflow file.
-func (p onGitHub) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
-	return forges.PlacedOnGitHub(ctx, p, q)
 }
 
 // sweep gives every deployment that has no answer a job, if it has none.

@@ -1,7 +1,6 @@
 package serve_test
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -17,7 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -54,11 +52,8 @@ func prepare() (err error) {
 		return err
 	}
 	for name, dir := range map[string]string{"sallyport": "../../..", "sallyport-server": "../sallyport-server"} {
-		c := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(programs, name), ".")
-		c.Dir = dir
-		c.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("building %s: %w\n%s", name, err, out)
+		if err := labtest.Build(filepath.Join(programs, name), dir, "."); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -107,13 +102,8 @@ func newWorld(t *testing.T, database, missing string) *world {
 	}
 	w.lab.Set(t, "/github/repos/"+w.repo, map[string]any{"id": w.id, "owner_id": 4242,
 		"protected": []string{"production", "staging"}})
-	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	w.port = labtest.FreePort(t)
 	w.url = "http://127.0.0.1:" + w.port
-	_ = l.Close()
 	w.workflow(deploying)
 	w.app = w.lab.App(t, w.url+"/hooks/github", w.repo)
 	w.app.Guards(t, w.repo, "production")
@@ -192,51 +182,28 @@ policies:
 
 // environment is that of a program on this machine, by which it reaches the lab.
 func (w *world) environment(more map[string]string) []string {
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + os.TempDir()}
-	all := maps.Clone(w.lab.Env)
-	maps.Copy(all, more)
-	for name, value := range all {
-		env = append(env, name+"="+value)
-	}
-	return env
+	return w.lab.Environ(w.dir, more)
 }
 
 // A process is one server.
 type process struct {
 	cmd *exec.Cmd
-	log *logged
-}
-
-type logged struct {
-	sync.Mutex
-	bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.Lock()
-	defer l.Unlock()
-	return l.Buffer.Write(b)
-}
-
-func (l *logged) text() string {
-	l.Lock()
-	defer l.Unlock()
-	return l.String()
+	log labtest.Log
 }
 
 // starts starts a server, and waits until it is ready.
 func (w *world) starts() *process {
 	w.Helper()
-	p := &process{log: &logged{}}
+	p := &process{}
 	p.cmd = exec.Command(filepath.Join(programs, "sallyport-server"), "--config", filepath.Join(w.dir, "server.yaml"))
-	p.cmd.Env, p.cmd.Stderr = w.environment(nil), p.log
+	p.cmd.Env, p.cmd.Stderr = w.environment(nil), &p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() {
 		p.kill()
-		text := p.log.text()
+		text := p.log.String()
 		if w.Failed() {
 			w.Logf("the server said:\n%s", text)
 		}
@@ -603,12 +570,7 @@ func TestJ08_of_two_servers_one_is_killed_and_the_other_answers(t *testing.T) {
 // moves gives a server another port. Its address for tokens stays that of the first.
 func (w *world) moves() {
 	w.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		w.Fatal(err)
-	}
-	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	_ = l.Close()
+	port := labtest.FreePort(w)
 	b, err := os.ReadFile(filepath.Join(w.dir, "server.yaml"))
 	if err != nil {
 		w.Fatal(err)
@@ -665,13 +627,13 @@ func TestG04_a_deployment_that_began_without_an_approval_is_written_down(t *test
 	}
 	w.until("what began is in the ledger", func() bool { return w.ledger().Kinds[ledger.Bypassed] > 0 })
 	w.until("the others were looked at", func() bool {
-		return strings.Contains(p.log.text(), `"deployment":79,"code"`) &&
-			strings.Contains(p.log.text(), `"deployment":80,"code"`)
+		return strings.Contains(p.log.String(), `"deployment":79,"code"`) &&
+			strings.Contains(p.log.String(), `"deployment":80,"code"`)
 	})
 	if s := w.ledger(); s.Kinds[ledger.Bypassed] != 1 || s.Kinds[ledger.Answered] != 1 {
 		t.Errorf("the ledger has %v", s.Kinds)
 	}
-	if !strings.Contains(p.log.text(), "a deployment began without an approval") {
+	if !strings.Contains(p.log.String(), "a deployment began without an approval") {
 		t.Error("nothing is in the log")
 	}
 }
