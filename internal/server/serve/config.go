@@ -395,8 +395,8 @@ func (c *Config) secret(name, what string) ([]byte, error) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s %q: %w", what, path, fault.Cause(err))
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fault.New(fault.Usage, fault.Config, "chmod 600 "+path, "%s %q may be read by others: its mode is %04o, want 0600",
-			what, path, info.Mode().Perm())
+		return nil, fault.New(fault.Usage, fault.Config, "chmod 600 "+path,
+			"%s %q may be read by others: its mode is %04o, want 0600", what, path, info.Mode().Perm())
 	}
 	const most, shortest = 64 << 10, 16
 	b, err := file.Read(path, most)
