@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/server/serve"
+	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
 // version is set when a release is built.
@@ -157,6 +158,10 @@ func manifest(args []string, stdout, stderr io.Writer) error {
 	if url == "" {
 		return fault.New(fault.Usage, fault.Config,
 			"sallyport-server app manifest --url https://sallyport.example.com", "app manifest needs --url")
+	}
+	url = strings.TrimSuffix(url, "/")
+	if _, err := store.NewServer(url, nil); err != nil {
+		return err // deliveries would come over a connection that others can read
 	}
 	b, err := github.Manifest(name, url, serve.Door)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
@@ -196,8 +196,7 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 	}
 	c := &Config{dir: filepath.Dir(path), URL: strings.TrimSuffix(r.text(m["url"], "url", true), "/"),
 		Listen: defaultListen, Database: r.text(m["database"], "database", true), Missing: defaultMissing}
-	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Host == "" || u.Path != "" || u.User != nil ||
-		u.Scheme != "https" && !loopback(u)) {
+	if _, err := store.NewServer(c.URL, nil); c.URL != "" && err != nil { // what clients take
 		r.complain(m["url"], "url %q, want https and a host alone", c.URL)
 	}
 	if n := m["listen"]; n != nil {
@@ -251,11 +250,6 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s", strings.Join(r.bad[:min(len(r.bad), most)], "\n"))
 	}
 	return c, nil
-}
-
-func loopback(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "http" && (ip.IsLoopback() || u.Hostname() == "localhost")
 }
 
 func (r *configReader) host(n *yamlnode.Node) Host {

@@ -50,6 +50,7 @@ func TestJ08_each_mistake_in_a_configuration_is_refused_with_its_place(t *testin
 		{"url: https://sallyport.example.com\n", "", "url is missing"},
 		{"url: https:", "url: http:", `2:6: url "http://sallyport.example.com", want https and a host alone`},
 		{"example.com\nlisten", "example.com/at\nlisten", "want https and a host alone"},
+		{"example.com\nlisten", "example.com?at\nlisten", "want https and a host alone"},
 		{"url: https://", "url: https://me@", "want https and a host alone"},
 		{"listen: 127.0.0.1:8787", "listen: 127.0.0.1", `listen "127.0.0.1", want HOST:PORT`},
 		{"metrics: 127.0.0.1:9187", "metrics: 127.0.0.1", `metrics "127.0.0.1", want HOST:PORT`},
