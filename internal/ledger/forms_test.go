@@ -34,8 +34,12 @@ func TestG11_a_checkpoint_is_read_in_one_form(t *testing.T) {
 		"a size that is not a number": "sallyport.example/ledger\nx\n" + root + "\n",
 		"a root of other bytes":       "sallyport.example/ledger\n3\nAAAA\n",
 	} {
-		_, err := ledger.Parse(text)
+		_, err := ledger.Parse(text + "\n— somebody AAAA\n")
 		refused(t, what, err, fault.Malformed, "a checkpoint ")
+	}
+	c, err := ledger.Parse("sallyport.example/ledger\n3\n" + root + "\n\n— somebody AAAA\n")
+	if err != nil || c.Size != 3 || c.Origin != "sallyport.example/ledger" {
+		t.Errorf("in its form: got %+v, %v", c, err)
 	}
 	for origin, want := range map[string]string{"sallyport.example/ledger": "", "other.example": `of "other.example"`} {
 		signed, err := note.Sign(&note.Note{Text: origin + "\n3\n" + root + "\n"}, h.signer)
@@ -88,6 +92,10 @@ func TestG11_a_leaf_has_a_bound_and_a_whole_tenant(t *testing.T) {
 		change(&l)
 		_, err := l.Bytes(salt)
 		refused(t, what, err, fault.Malformed, "together or not at all")
+	}
+	for _, digit := range []string{"g", "A", " "} {
+		_, err := ledger.ParseLeaf(bytes.Replace(b, []byte(`"salt":"0`), []byte(`"salt":"`+digit), 1))
+		refused(t, "a salt with "+digit, err, fault.Malformed, "want 32 hexadecimal digits")
 	}
 	long := strings.Repeat("x", ledger.MaxLeaf)
 	l := good

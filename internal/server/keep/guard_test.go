@@ -497,6 +497,53 @@ func TestG11_a_server_that_signs_with_a_key_that_was_changed_appends_nothing(t *
 	}
 }
 
+func TestG11_a_database_that_cannot_be_read_is_not_continued(t *testing.T) {
+	kinds(t, func(t *testing.T, url string) {
+		x := seal(t)
+		s := guarded(t, url, x)
+		adds(t, s, 3)
+		if _, err := s.DB.Exec(`delete from hash`); err != nil {
+			t.Fatal(err)
+		}
+		lost := x
+		lost.Private = other(t)
+		_, err := s.Continue(t.Context(), lost, time.Unix(9, 0))
+		if err == nil || !strings.Contains(err.Error(), "of the ledger") {
+			t.Errorf("got %v", err)
+		}
+		var n int
+		if err := s.DB.QueryRow(`select origin from head`).Scan(&n); err != nil || n != 1 {
+			t.Errorf("the origin is %d, %v; want 1", n, err)
+		}
+	})
+}
+
+func TestG11_of_an_origin_that_ended_only_leaves_that_are_there_are_shown(t *testing.T) {
+	kinds(t, func(t *testing.T, url string) {
+		x := seal(t)
+		s := guarded(t, url, x)
+		adds(t, s, 3)
+		want, err := s.Checkpoint(t.Context(), s.Signer())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.DB.Exec(`insert into signed (origin, size, note) values (1, 9, 'more than is there')`); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, there, err := s.Ended(t.Context(), 1); there || err != nil {
+			t.Errorf("an origin that lasts has ended: %v", err)
+		}
+		lost := x
+		lost.Private = other(t)
+		if _, err := s.Continue(t.Context(), lost, time.Unix(9, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if got, base, there, err := s.Ended(t.Context(), 1); got != want || base != 0 || !there || err != nil {
+			t.Errorf("got %q from %d, %t, %v; want %q", got, base, there, err, want)
+		}
+	})
+}
+
 // A server that could not write the file tries again with each transaction, also after the key was changed.
 func TestG11_the_file_holds_what_the_key_that_counts_has_signed(t *testing.T) {
 	url := urls(t)["PostgreSQL"]
