@@ -51,19 +51,7 @@ func (r *run) policyPaths() []string {
 // recordsBefore are the OCI repositories that policies of the default branch named before,
 // besides the one that is asked.
 func (r *run) recordsBefore(at door) ([]gate.Store, error) {
-	names, err := r.recordPlace(at).Before(r.ctx)
-	if err != nil {
-		return nil, err
-	}
-	seen := map[string]bool{r.recordsAt.Name(): true}
-	var out []gate.Store
-	for _, name := range names {
-		s, err := places.NewRecords(name, places.OCIOptions{})
-		if err == nil && !seen[s.Name()] { // under a name that is none, nothing was ever kept
-			seen[s.Name()], out = true, append(out, s)
-		}
-	}
-	return out, nil
+	return r.recordPlace(at).Earlier(r.ctx, r.recordsAt)
 }
 
 // orNameStore adds to the next step of an entry that was not stored what helps where the

@@ -21,6 +21,9 @@ func (r *run) served() (*policy.Policy, error) {
 		if cmp.Or(r.in.Policy, policy.UsualPath) != policy.UsualPath || r.in.PolicyRef != "" {
 			return nil, usage("the server has the policy: leave out --policy and --policy-ref, or --server")
 		}
+		if r.in.Offline {
+			return nil, usage("--server asks for a policy, and --offline opens no connection: say one of them")
+		}
 		s, host, repository, err := r.server()
 		if err != nil {
 			return nil, err

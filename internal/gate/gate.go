@@ -165,11 +165,7 @@ func Decide(in policy.Input) (verdict.Verdict, error) {
 // did not come: with it, the policy might be met. Whatever is denied for another
 // reason besides is denied.
 func undecided(v verdict.Verdict) error {
-	all := slices.Clone(v.Findings)
-	for _, j := range v.Judgements {
-		all = append(all, j.Findings...)
-	}
-	all = slices.DeleteFunc(all, func(f verdict.Finding) bool { return f.Outcome != verdict.Deny })
+	all := v.Of(verdict.Deny)
 	if len(all) == 0 || slices.ContainsFunc(all, func(f verdict.Finding) bool { return f.Code != fault.NotAvailable }) {
 		return nil
 	}

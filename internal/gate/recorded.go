@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
 // Recorded finds where entries into environments are kept: in the platform's own store, or, where it may have none,
@@ -55,6 +56,24 @@ func (r Recorded) Now(ctx context.Context) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// Earlier are the stores that policies of the default branch have named before, besides the one that is asked now. Under a
+// name that is none, nothing was ever kept.
+func (r Recorded) Earlier(ctx context.Context, now Store) ([]Store, error) {
+	names, err := r.Before(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{now.Name(): true}
+	var out []Store
+	for _, name := range names {
+		s, err := store.NewRecords(name, store.OCIOptions{})
+		if err == nil && !seen[s.Name()] {
+			seen[s.Name()], out = true, append(out, s)
+		}
+	}
+	return out, nil
 }
 
 // Before returns the OCI repositories that policies of the default branch have ever named, the newest first. So a

@@ -261,12 +261,20 @@ func (a *App) Files(ctx context.Context, name string, number int64) (*Repo, erro
 	if err != nil {
 		return nil, err
 	}
-	repo, err := newRepo(a.Server.String(), name, token)
-	if err != nil {
-		return nil, err
+	repo, err := a.repo(name, token)
+	if err == nil {
+		repo.id = strconv.FormatInt(number, 10)
 	}
-	repo.Now, repo.api, repo.Need, repo.id = a.Now, a.API, install, strconv.FormatInt(number, 10)
-	return repo, nil
+	return repo, err
+}
+
+// repo is a repository that is asked with a token of the app.
+func (a *App) repo(name, token string) (*Repo, error) {
+	repo, err := newRepo(a.Server.String(), name, token)
+	if err == nil {
+		repo.Now, repo.api, repo.Need = a.Now, a.API, install
+	}
+	return repo, err
 }
 
 // noInstallation is the fault of an app that cannot tell where it is installed.
@@ -298,11 +306,10 @@ func (a *App) Waiting(
 	if err != nil {
 		return nil, err
 	}
-	repo, err := newRepo(a.Server.String(), name, token)
+	repo, err := a.repo(name, token)
 	if err != nil {
 		return nil, err
 	}
-	repo.Now, repo.api, repo.Need = a.Now, a.API, install
 	repo.counted = func(q trial.Quota) { a.count(installation, q) }
 	ctx, cancel := repo.within(ctx)
 	defer cancel()
@@ -380,11 +387,10 @@ func (w *Waiting) fileOf(ctx context.Context, repository, commit, path string) (
 		}
 		return nil, bad
 	}
-	other, err := newRepo(w.app.Server.String(), repository, token)
+	other, err := w.app.repo(repository, token)
 	if err != nil {
 		return nil, err
 	}
-	other.Now, other.api, other.Need = w.app.Now, w.app.API, install
 	return other.FileOf(ctx, repository, commit, path)
 }
 

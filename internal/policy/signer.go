@@ -263,6 +263,14 @@ func (p *Policy) Names(s statement.Signer) bool {
 	})
 }
 
+// Expects reports whether a verified signer is a workflow that the policy names, in each respect: its run builds, reports
+// or carries approvals under this policy.
+func (p *Policy) Expects(s statement.Signer) bool {
+	return slices.ContainsFunc(p.everybody(), func(x Signer) bool {
+		return x.Workflow != nil && builtBy(*x.Workflow, s) == nil
+	})
+}
+
 // Trusts returns every trusted root that the policy verifies evidence under,
 // each once.
 func (p *Policy) Trusts() []Trust {

@@ -260,3 +260,15 @@ func least(findings []Finding) Outcome {
 	}
 	return o
 }
+
+// Of returns the findings of one outcome, about the environment first.
+func (v Verdict) Of(o Outcome) (out []Finding) {
+	for _, all := range v.all() {
+		for _, f := range all {
+			if f.Outcome == o {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}

@@ -79,10 +79,19 @@ func Deploying(path string, raw []byte, a Asked) (out Entering, err error) {
 	return out, nil
 }
 
-// leading are variables by which a shell, a linker or an interpreter runs something before the program that is named.
+// leading are variables by which a shell, a linker or Node runs something before the program that is named. What only
+// other interpreters read is no matter before a gate.
 var leading = []string{
-	"BASH_ENV", "ENV", "NODE_OPTIONS", "NODE_PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "PATH", "PYTHONPATH",
-	"PYTHONSTARTUP", "PYTHONHOME", "PERL5OPT", "RUBYOPT", "JAVA_TOOL_OPTIONS", "SHELLOPTS", "PROMPT_COMMAND",
+	"BASH_ENV", "SHELLOPTS", "NODE_OPTIONS", "NODE_PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "PATH",
+}
+
+// memory are options of Node that run nothing.
+var memory = lazy(`^(?:--(?:max[-_]old[-_]space[-_]size=[0-9]+|no-warnings|trace-warnings)[ ]*)+$`)
+
+// leads reports whether a variable may have other code run.
+func leads(name, value string) bool {
+	name = strings.ToUpper(name)
+	return slices.Contains(leading, name) && (name != "NODE_OPTIONS" || !memory().MatchString(value))
 }
 
 // shells are those that do nothing but run the script.
@@ -103,7 +112,7 @@ func (f *flow) elsewhere(j *job, a Asked) (out []Detour) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(env.Vars)) {
 			v := env.Vars[name]
-			if slices.Contains(leading, strings.ToUpper(name)) && v.Name != nil {
+			if v.Name != nil && v.Value != nil && leads(name, v.Value.Value) {
 				add(v.Name.Pos, "gate-environment", "a variable has other code run before the gate", v.Name.Value,
 					"set it in a step behind the gate")
 			}
@@ -126,7 +135,7 @@ func (f *flow) elsewhere(j *job, a Asked) (out []Detour) {
 		if g.index > last {
 			last = g.index
 		}
-		for _, name := range []string{"policy", "policy-ref", "trusted-root", "bundle"} {
+		for _, name := range []string{"policy", "policy-ref"} { // by nothing else does a gate judge
 			if v := f.argument(g, name); v != "" {
 				add(g.step.Pos, "gate-elsewhere", "the gate in the job is told its "+name, v,
 					"leave it out: the server has the policy")

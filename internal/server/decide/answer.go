@@ -25,18 +25,19 @@ func (d *Decider) conclude(
 ) (time.Duration, error) {
 	age := d.Now().Sub(w.Asked)
 	if j == nil {
-		nothing := said(fault.EvidenceMissing,
-			"the run has pushed no evidence about an artifact that the policy names", "",
-			"let attest push it: server: "+d.URL)
+		nothing := fault.New(fault.Refused, fault.EvidenceMissing, "let attest push it: server: "+d.URL,
+			"the run has pushed no evidence about an artifact that the policy names")
 		if age < d.Missing {
-			return d.untilMissing(age), d.note(ctx, w, at, "waiting: "+nothing)
+			return d.untilMissing(age), d.note(ctx, w, at, "waiting: "+told(nothing))
 		}
-		return 0, d.refuse(ctx, w, string(fault.EvidenceMissing), nothing, log)
+		return 0, d.refuse(ctx, w, nothing, log)
 	}
 	f := first(j.verdict, j.verdict.Outcome())
 	why := said(f.Code, f.Reason, f.Found, f.Hint)
 	a := j.verdict.Answer()
 	switch {
+	case a.Watched && a.Outcome == verdict.Allow:
+		return 0, d.answer(ctx, w, at, j, event.Approved, f.Code, a.String(), log)
 	case a.Watched:
 		return 0, d.answer(ctx, w, at, j, event.Approved, f.Code, a.String()+": "+why, log)
 	case a.Allows():
@@ -67,6 +68,12 @@ func said(code fault.Code, reason, found, hint string) string {
 	return text
 }
 
+// told is a fault as said has it.
+func told(err error) string {
+	f := fault.Of(err)
+	return said(f.Code, f.Error(), "", f.Hint)
+}
+
 // answer keeps a decision with its leaf, and sends it.
 func (d *Decider) answer(
 	ctx context.Context, w keep.Waiting, at Platform, j *judgement,
@@ -85,9 +92,9 @@ func (d *Decider) answer(
 }
 
 // refuse keeps a rejection that no verdict led to, and sends it where the platform can be asked.
-func (d *Decider) refuse(ctx context.Context, w keep.Waiting, code, reason string, log *slog.Logger) error {
-	x := event.Decision{ID: identifier(), Answer: event.Rejected, At: d.Now(), Code: code, Reason: reason,
-		Verdict: []byte{}, Kept: []byte{}}
+func (d *Decider) refuse(ctx context.Context, w keep.Waiting, why error, log *slog.Logger) error {
+	x := event.Decision{ID: identifier(), Answer: event.Rejected, At: d.Now(), Code: string(fault.Of(why).Code),
+		Reason: told(why), Verdict: []byte{}, Kept: []byte{}}
 	if err := d.decided(ctx, w, x, ledger.Judged, verdict.Deny.String(), ""); err != nil {
 		return err
 	}
@@ -160,7 +167,9 @@ func (d *Decider) send(ctx context.Context, w keep.Waiting, at Platform, x event
 			return err
 		}
 		if waits {
-			return fault.New(fault.Unavailable, fault.NotAvailable, "", "the platform took no answer about a deployment that waits")
+			return fault.New(fault.Unavailable, fault.NotAvailable,
+				"see whether the app's rule is still on in the environment",
+				"the platform took no answer about a deployment that waits")
 		}
 	}
 	log.Info("a deployment was answered", "answer", x.Answer, "code", x.Code, "taken", taken)

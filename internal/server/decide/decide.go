@@ -8,7 +8,6 @@ package decide
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path"
 	"time"
@@ -104,13 +103,13 @@ func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (tim
 		return 0, d.absent(ctx, w, err)
 	}
 	if old, kept, _ := d.Keep.Decision(ctx, w); kept && old.Answer == event.Rejected {
-		if f.Kind == fault.Refused && d.Now().Sub(old.At) > d.Missing { // nobody lets this server answer: not any more, or ever
+		if f.Kind == fault.Refused && d.Now().Sub(old.At) > d.Missing { // the platform does not let this server answer
 			return 0, d.Keep.Write(ctx, func(tx *keep.Tx) error { return tx.Attempted(w, w.Attempt, keep.IsClosed) })
 		}
 		return 0, err // it stands, and is sent again
 	}
 	if f.Kind == fault.Refused || f.Kind == fault.Usage { // asking again would give the same
-		return 0, d.refuse(ctx, w, string(f.Code), f.Error(), log)
+		return 0, d.refuse(ctx, w, err, log)
 	}
 	// The time counts from the first failure: a deployment may have waited for people before.
 	if w.Failing.IsZero() {
@@ -119,8 +118,8 @@ func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (tim
 	if d.Now().Sub(w.Failing) < d.Missing {
 		return 0, err // the queue asks again
 	}
-	reason := fmt.Sprintf("nothing could be decided for %s: %s", policy.Age(d.Missing), f.Error())
-	return 0, d.refuse(ctx, w, string(f.Code), reason, log)
+	return 0, d.refuse(ctx, w, fault.New(f.Kind, f.Code, f.Hint, "nothing could be decided for %s: %s",
+		policy.Age(d.Missing), f.Error()), log)
 }
 
 // timed corrects times that a clock has written that was ahead: what has waited since then would wait for it.
@@ -195,21 +194,6 @@ func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (t
 	if err != nil {
 		return 0, err
 	}
-	switch commit, done, err := at.Commit(ctx); {
-	case err != nil:
-		return 0, asked(err)
-	case done:
-		return 0, d.ends(ctx, w, at, log)
-	case commit != w.Commit:
-		return 0, d.refuse(ctx, w, string(fault.Source),
-			fmt.Sprintf("the deployment names commit %s, and the run is of %s", w.Commit, commit), log)
-	}
-	if waits, err := at.Still(ctx); err != nil || !waits {
-		if err != nil {
-			return 0, asked(err)
-		}
-		return 0, d.unlisted(ctx, w, at)
-	}
 	switch attempt := at.Attempt(); {
 	case w.Attempt == 0: // no event says it
 		w.Attempt = attempt
@@ -218,6 +202,21 @@ func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (t
 		}
 	case w.Attempt != attempt: // the run was started again, and that attempt is asked about by itself
 		return 0, d.ends(ctx, w, at, log)
+	}
+	switch commit, done, err := at.Commit(ctx); {
+	case err != nil:
+		return 0, asked(err)
+	case done:
+		return 0, d.ends(ctx, w, at, log)
+	case commit != w.Commit:
+		return 0, d.refuse(ctx, w, fault.New(fault.Refused, fault.Source, "run the workflow again",
+			"the deployment names commit %s, and the run is of %s", w.Commit, commit), log)
+	}
+	if waits, err := at.Still(ctx); err != nil || !waits {
+		if err != nil {
+			return 0, asked(err)
+		}
+		return 0, d.unlisted(ctx, w, at)
 	}
 	if w.Owner, err = at.Tenant(ctx); err != nil {
 		return 0, err

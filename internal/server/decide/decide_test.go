@@ -148,7 +148,7 @@ func TestJ08_an_outage_ends_in_a_rejection_after_its_own_time_and_not_that_of_th
 		}
 	}
 	if len(d.at.told) != 1 || !strings.HasPrefix(d.at.told[0],
-		"rejected sallyport: rejected: nothing could be decided for 10 min: ") {
+		"rejected sallyport: rejected: E_UNAVAILABLE: nothing could be decided for 10 min: ") {
 		t.Errorf("the platform was told %q", d.at.told)
 	}
 }
@@ -363,7 +363,10 @@ func TestJ08_an_answer_that_nothing_waited_for_says_so_in_the_ledger(t *testing.
 }
 
 // answers are the leaves that say of an answer that it arrived.
-func (d *desk) answers() (all []ledger.Leaf) {
+func (d *desk) answers() []ledger.Leaf { return d.leaves(ledger.Answered) }
+
+// leaves are those of a kind.
+func (d *desk) leaves(kind ledger.Kind) (all []ledger.Leaf) {
 	d.Helper()
 	var size int64
 	if err := d.Keep.DB.QueryRow("select size from head").Scan(&size); err != nil {
@@ -371,7 +374,7 @@ func (d *desk) answers() (all []ledger.Leaf) {
 	}
 	err := d.Keep.Leaves(d.Context(), 0, size, func(_ int64, body []byte) error {
 		l, err := ledger.ParseLeaf(body)
-		if l.Kind == ledger.Answered {
+		if l.Kind == kind {
 			all = append(all, l)
 		}
 		return err
@@ -383,6 +386,46 @@ func (d *desk) answers() (all []ledger.Leaf) {
 }
 
 // The answer arrived, and the server died before it could write that down.
+func TestG04_what_begins_without_an_approval_of_its_attempt_is_written_down(t *testing.T) {
+	for what, x := range map[string]struct {
+		approved int // the attempt that was approved; 0: none
+		edit     func(d *desk)
+		want     int
+	}{
+		"nobody was asked":                     {0, func(d *desk) { d.at.begun, d.at.still = true, []bool{false} }, 1},
+		"the run has ended":                    {0, func(d *desk) { d.at.begun, d.at.done = true, true }, 1},
+		"an earlier attempt was approved":      {1, func(d *desk) { d.at.begun, d.at.still = true, []bool{false} }, 1},
+		"it was approved":                      {2, func(d *desk) { d.at.begun, d.at.still = true, []bool{false} }, 0},
+		"it was cancelled, and never began":    {0, func(d *desk) { d.at.still = []bool{false} }, 0},
+		"the attempt has ended, and was begun": {0, func(d *desk) { d.at.begun, d.at.attempt = true, 3 }, 1},
+	} {
+		d := newDesk(t)
+		d.at.attempt = 2
+		d.looks() // it waits
+		if x.approved > 0 {
+			w, _, err := d.Keep.Deployment(t.Context(), d.of.Repository, d.of.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := w
+			other.ID, other.Attempt = 4, x.approved
+			yes := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Verdict: []byte("{}"), Kept: []byte("{}")}
+			if err := d.Keep.Write(t.Context(), func(tx *keep.Tx) error { _, err := tx.Ask(other.Deployment); return err }); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.decided(t.Context(), other, yes, ledger.Judged, "allow", ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x.edit(d)
+		w := d.looks()
+		got := len(d.leaves(ledger.Bypassed))
+		if w.State != keep.IsClosed || got != x.want {
+			t.Errorf("%s: %s, %d leaves, want %d", what, w.State, got, x.want)
+		}
+	}
+}
+
 func TestG11_an_answer_that_had_arrived_is_in_the_ledger_when_nothing_waits_any_more(t *testing.T) {
 	for what, edit := range map[string]func(d *desk){
 		"the environment does not wait": func(d *desk) { d.at.still = []bool{false} },

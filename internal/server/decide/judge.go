@@ -112,16 +112,7 @@ func (d *Decider) records(
 			return nil, nil, err
 		}
 	}
-	before := func() (all []gate.Store, err error) {
-		names, err := where.Before(ctx)
-		for _, n := range names {
-			if s, bad := store.NewRecords(n, store.OCIOptions{}); bad == nil && s.Name() != own.Name() {
-				all = append(all, s)
-			}
-		}
-		return all, err
-	}
-	return both{d.pushed(r), own}, before, nil
+	return both{d.pushed(r), own}, func() ([]gate.Store, error) { return where.Earlier(ctx, own) }, nil
 }
 
 // subjects are the artifacts that the run has attested under names of the policy, and those of the release sets that an
@@ -184,7 +175,8 @@ func releaseSet(verifiers map[string]*sigstore.Verifier, raw []byte) (statement.
 func (d *Decider) recorded(
 	w keep.Waiting, rule *Rule, anchors []gate.Anchor, in *policy.Input, v verdict.Verdict,
 ) (*judgement, error) {
-	j := &judgement{verdict: gate.Asking(v, d.URL), policy: rule.Digest.String(), missing: lacks(v)}
+	shown := gate.Asking(v, d.URL)
+	j := &judgement{verdict: shown, policy: rule.Digest.String(), missing: lacks(v)}
 	var err error
 	if j.kept, err = in.JSON(); err != nil {
 		return nil, err
@@ -195,7 +187,7 @@ func (d *Decider) recorded(
 	if err != nil {
 		return nil, err
 	}
-	rec := report.NewRecord(d.Program, gate.Asking(v, d.URL))
+	rec := report.NewRecord(d.Program, shown)
 	rec.Policy = &report.Policy{File: rule.File, Digest: rule.Digest}
 	rec.Rules, rec.Input, rec.Core = policy.Rules, &j.input, &digest
 	rec.Home = w.Host + "/" + w.Name
@@ -219,25 +211,15 @@ func (d *Decider) recorded(
 
 // lacks reports whether a verdict denies for nothing but evidence that is not there yet.
 func lacks(v verdict.Verdict) bool {
-	all := slices.Clone(v.Findings)
-	for _, j := range v.Judgements {
-		all = append(all, j.Findings...)
-	}
-	denies := slices.DeleteFunc(all, func(f verdict.Finding) bool { return f.Outcome != verdict.Deny })
+	denies := v.Of(verdict.Deny)
 	other := func(f verdict.Finding) bool { return f.Code != fault.EvidenceMissing }
 	return len(denies) > 0 && !slices.ContainsFunc(denies, other)
 }
 
 // first is the finding that people are shown first.
 func first(v verdict.Verdict, o verdict.Outcome) verdict.Finding {
-	all := slices.Clone(v.Findings)
-	for _, j := range v.Judgements {
-		all = append(all, j.Findings...)
-	}
-	for _, f := range all {
-		if f.Outcome == o {
-			return f
-		}
+	for _, f := range v.Of(o) {
+		return f
 	}
 	return verdict.Finding{}
 }

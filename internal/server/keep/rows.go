@@ -265,15 +265,15 @@ func scanDecision(row *sql.Row) (d event.Decision, there bool, err error) {
 	return d, err == nil, err
 }
 
-// Released reports whether an environment was approved in a run. The platform then releases each deployment that waits
-// there.
+// Released reports whether an environment was approved in an attempt of a run. The platform then releases each
+// deployment that waits there.
 func (tx *Tx) Released(u event.Unit) (bool, error) {
 	var n int
 	err := tx.tx.QueryRowContext(tx.ctx, `select count(*) from decision x join deployment d
 		on d.host = x.host and d.repository = x.repository and d.id = x.deployment
 		where d.host = $1 and d.repository = $2 and d.run = $3 and lower(d.environment) = lower($4)
-		and x.answer = 'approved'`,
-		u.Host, u.ID, u.Run, u.Environment).Scan(&n)
+		and d.attempt = $5 and x.answer = 'approved'`,
+		u.Host, u.ID, u.Run, u.Environment, u.Attempt).Scan(&n)
 	return n > 0, err
 }
 
@@ -313,6 +313,7 @@ type Evidence struct {
 	At      time.Time // verified
 	Body    []byte
 	About   []Subject
+	Named   bool // the policy names its signer in each respect
 	// Entered and Left are the environment that it is an entry into, or says that an entry has failed in; "": it does
 	// not. They are not kept.
 	Entered, Left string
@@ -323,9 +324,11 @@ type Subject struct{ Digest, Name string }
 
 // Keep keeps evidence, and reports whether it is new: content is kept once.
 func (tx *Tx) Keep(e Evidence) (first bool, err error) {
-	r, err := tx.tx.ExecContext(tx.ctx, `insert into evidence (digest, host, repository, owner, run, attempt, type,
-		signer, at, body) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (digest) do nothing`,
-		e.Digest, e.Host, e.ID, e.Owner, e.Run, e.Attempt, e.Type, e.Signer, e.At.UnixMilli(), e.Body)
+	r, err := tx.tx.ExecContext(tx.ctx, `insert into evidence
+		(digest, host, repository, owner, run, attempt, type, signer, at, body, named)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (digest) do nothing`,
+		e.Digest, e.Host, e.ID, e.Owner, e.Run, e.Attempt, e.Type, e.Signer, e.At.UnixMilli(), e.Body,
+		number(e.Named))
 	if err != nil {
 		return false, err
 	}
@@ -483,4 +486,11 @@ func (tx *Tx) Open(r event.Repository, run int64) (all []int64, err error) {
 		all = append(all, id)
 	}
 	return all, rows.Err()
+}
+
+// CountOthers is how much evidence of signers whom its policy does not name a repository has pushed since a time.
+func (tx *Tx) CountOthers(r event.Repository, since time.Time) (n int, err error) {
+	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from evidence
+		where host = $1 and repository = $2 and named = 0 and at >= $3`, r.Host, r.ID, since.UnixMilli()).Scan(&n)
+	return n, err
 }

@@ -40,6 +40,7 @@ func (t *Taker) Said(ctx context.Context, r event.Repository, rule *decide.Rule,
 	if err != nil {
 		return false, err
 	}
+	e.Named = true
 	if !slices.Contains(words, e.Type) {
 		return false, fault.New(fault.Refused, fault.Predicate, "push it in the run that signed it",
 			"a statement of the type %q, want an approval", e.Type)

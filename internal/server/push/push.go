@@ -26,10 +26,11 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// Limits: how many bundles are kept of one run, how many come in one request, and how many words of one signer are kept
-// about one release.
+// Limits: how many bundles are kept of one run, how many of a repository in a day whose signers its policy does not name,
+// how many come in one request, and how many words of one signer are kept about one release.
 const (
 	MaxOfRun     = 500
+	MaxOfOthers  = 1000
 	MaxOfRequest = 50
 	MaxOfSigner  = 20
 )
@@ -50,6 +51,7 @@ type Taker struct {
 	Audience string // the server's own address
 	Now      func() time.Time
 	OfRun    int // MaxOfRun
+	OfOthers int // MaxOfOthers
 	OfSigner int // MaxOfSigner
 	// Wake has the deployments of a run looked at, or, with 0, all that wait in the repository.
 	Wake func(tx *keep.Tx, r event.Repository, run int64) error
@@ -112,7 +114,8 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 	}
 	if rule == nil {
 		return 0, fault.New(fault.Refused, fault.Policy,
-			"name a policy for the repository in the server's configuration", "there is none for it")
+			"name a policy for the repository in the server's configuration",
+			"the server has no policy for repository %s", who.ID)
 	}
 	verifiers, _, err := t.Trust(ctx, rule).Of(rule.Policy)
 	if err != nil {
@@ -121,7 +124,7 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 	var all []keep.Evidence
 	var refused error // the first one: what else is good is kept, such as beside what an earlier run has left on a runner
 	for i, b := range bundles {
-		e, err := evidence(verifiers, who, b)
+		e, err := evidence(rule, verifiers, who, b)
 		if err != nil {
 			refused = cmp.Or(refused, fault.Errorf("bundle %d: %w", i+1, err))
 			continue
@@ -143,14 +146,26 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 		if err != nil {
 			return err
 		}
+		others, err := tx.CountOthers(who.Repository, t.Now().Add(-24*time.Hour))
+		if err != nil {
+			return err
+		}
 		fresh = 0
 		for _, e := range all {
+			if !e.Named && others >= t.OfOthers { // what those push whom the policy names is kept all the same
+				refused = cmp.Or(refused, fault.New(fault.Refused, fault.Limit, "let the policy name who signs it, or push it tomorrow",
+					"the repository has pushed %d bundles in a day whose signers its policy does not name", others))
+				continue
+			}
 			first, err := tx.Keep(e)
 			if err != nil {
 				return err
 			}
 			if !first {
 				continue
+			}
+			if !e.Named {
+				others++
 			}
 			if fresh++; n+fresh > t.OfRun {
 				return fault.New(fault.Refused, fault.Limit, "attest in several runs",
@@ -189,7 +204,9 @@ func leaf(e keep.Evidence, now time.Time) ledger.Leaf {
 }
 
 // evidence verifies one bundle, which has to be of the run that pushes it.
-func evidence(verifiers map[string]*sigstore.Verifier, who Run, raw []byte) (keep.Evidence, error) {
+func evidence(
+	rule *decide.Rule, verifiers map[string]*sigstore.Verifier, who Run, raw []byte,
+) (keep.Evidence, error) {
 	v, err := gate.Verified(verifiers, raw)
 	if err != nil {
 		return keep.Evidence{}, err
@@ -204,7 +221,7 @@ func evidence(verifiers map[string]*sigstore.Verifier, who Run, raw []byte) (kee
 			s.Run, s.RepositoryID, who.Run, who.ID)
 	}
 	e, err := kept(who.Repository, raw, v)
-	e.Run, e.Attempt = who.Run, n
+	e.Run, e.Attempt, e.Named = who.Run, n, rule.Expects(s)
 	return e, err
 }
 

@@ -76,7 +76,7 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{T: t, lab: lab, rule: &decide.Rule{Policy: p},
 		who: Run{Repository: event.Repository{Host: "https://github.com", ID: id, Owner: "1", Name: "acme/widget"},
 			Run: 4711, Attempt: 1, issuer: "https://token.actions.githubusercontent.com", until: time.Now().Add(time.Hour)}}
-	d.Taker = &Taker{Keep: s, Now: time.Now, OfRun: 2, OfSigner: 1,
+	d.Taker = &Taker{Keep: s, Now: time.Now, OfRun: 2, OfOthers: 1, OfSigner: 1,
 		Wake: func(_ *keep.Tx, _ event.Repository, run int64) error { d.woke = append(d.woke, run); return nil },
 		Rule: func(event.Repository) (*decide.Rule, error) { return d.rule, nil },
 		Trust: func(context.Context, *decide.Rule) *gate.Trust {
@@ -109,9 +109,13 @@ func (d *desk) signs(token, kind, predicate string, about subject.Subject) []byt
 }
 
 // run is the token of a job of the run that pushes.
-func (d *desk) run() string {
+func (d *desk) run() string { return d.runOf("release.yml") }
+
+// runOf is that of a job of a workflow.
+func (d *desk) runOf(workflow string) string {
+	ref := "acme/widget/.github/workflows/" + workflow + "@refs/heads/main"
 	return d.lab.GitHubToken(d, "sigstore", map[string]any{"repository": "acme/widget", "repository_id": d.who.ID,
-		"run_id": fmt.Sprint(d.who.Run), "run_attempt": "1"})
+		"run_id": fmt.Sprint(d.who.Run), "run_attempt": "1", "workflow_ref": ref, "job_workflow_ref": ref})
 }
 
 func named(name string) subject.Subject {
@@ -157,6 +161,27 @@ func TestJ10_a_run_fills_no_more_of_a_server_than_its_quota(t *testing.T) {
 	}
 	if n, err := d.takes(many[1:]...); err != nil || n != 0 {
 		t.Errorf("as many as a request has at most: %d, %v", n, err)
+	}
+}
+
+func TestJ10_what_others_of_a_repository_sign_uses_up_nothing_of_those_whom_the_policy_names(t *testing.T) {
+	d := newDesk(t)
+	d.OfRun = MaxOfRun
+	first, second := d.signs(d.runOf("evil.yml"), kind, `{}`, named("a")), d.signs(d.runOf("evil.yml"), kind, `{}`, named("b"))
+	if n, err := d.takes(first); err != nil || n != 1 {
+		t.Fatalf("as much as others may: %d, %v", n, err)
+	}
+	good := d.signs(d.run(), kind, `{}`, named("c"))
+	if n, err := d.takes(second, good); n != 1 || fault.Of(err).Code != fault.Limit {
+		t.Errorf("more of others beside one that the policy names: %d, %v", n, err)
+	}
+	if n, err := d.takes(d.signs(d.run(), kind, `{}`, named("d"))); err != nil || n != 1 {
+		t.Errorf("another one that the policy names: %d, %v", n, err)
+	}
+	now := d.Now
+	d.Now = func() time.Time { return now().Add(25 * time.Hour) }
+	if n, err := d.takes(second); err != nil || n != 1 {
+		t.Errorf("a day later: %d, %v", n, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 // rules are the policies, by repository, as they were read at one time.
 type rules struct {
 	repositories, owners map[string]*decide.Rule
+	read                 map[string]*decide.Rule // from git, by the place: what a commit has stays
 	config               *Config
 }
 
@@ -34,15 +36,30 @@ type place struct {
 // readRules reads all policies of a configuration, with the files that they name: what is judged under is never half of
 // one state and half of another.
 func (s *Server) readRules(ctx context.Context, c *Config) (*rules, error) {
-	r := &rules{map[string]*decide.Rule{}, map[string]*decide.Rule{}, c}
+	r := &rules{map[string]*decide.Rule{}, map[string]*decide.Rule{}, map[string]*decide.Rule{}, c}
+	branches := map[string]branch{}
 	for _, p := range c.Policies {
-		from, err := s.place(ctx, c, p)
-		if err != nil {
-			return nil, err
+		from, key := c.folder(p), ""
+		if p.Git != nil {
+			at, err := s.branch(ctx, branches, p)
+			if err != nil {
+				return nil, err
+			}
+			from = at.place(ctx, p.Git)
+			key = p.Host + " " + p.Git.number() + " " + from.name
 		}
-		rule, err := from.rule(p)
-		if err != nil {
-			return nil, err
+		rule := r.read[key]
+		if before := s.rules.Load(); rule == nil && before != nil {
+			rule = before.read[key]
+		}
+		if rule == nil || p.SHA256 != "" {
+			var err error
+			if rule, err = from.rule(p); err != nil {
+				return nil, err
+			}
+		}
+		if key != "" {
+			r.read[key] = rule
 		}
 		for _, id := range p.Repositories {
 			r.repositories[p.Host+" "+id] = rule
@@ -54,44 +71,53 @@ func (s *Server) readRules(ctx context.Context, c *Config) (*rules, error) {
 	return r, nil
 }
 
-// place is where a policy lies: in a folder, or at the tip of a branch.
-func (s *Server) place(ctx context.Context, c *Config, p Policy) (place, error) {
-	if p.Git == nil {
-		dir := filepath.Dir(c.path(p.File))
-		return place{p.File, func(name string, most int64) ([]byte, error) {
-			b, err := file.Read(filepath.Join(dir, filepath.FromSlash(name)), most)
-			if err != nil {
-				return nil, fault.New(fault.Usage, fault.Config, "", "%q: %w", name, fault.Cause(err))
-			}
-			return b, nil
-		}}, nil
-	}
-	g := p.Git
-	repo, err := s.repository(ctx, p.Host, g)
-	if err != nil {
-		return place{}, err
-	}
-	tip, err := repo.Tip(ctx, g.Branch)
-	if err != nil {
-		return place{}, err
-	}
-	return place{g.Repository + "/" + g.Path + "@" + tip, func(name string, most int64) ([]byte, error) {
-		b, err := repo.FileOf(ctx, g.Repository, tip, path.Join(path.Dir(g.Path), name))
-		if err == nil && int64(len(b)) > most {
-			err = fault.New(fault.Refused, fault.Limit, "", "%q has %d bytes, want %d at most", name, len(b), most)
+// folder is where a policy lies in a folder.
+func (c *Config) folder(p Policy) place {
+	dir := filepath.Dir(c.path(p.File))
+	return place{p.File, func(name string, most int64) ([]byte, error) {
+		b, err := file.Read(filepath.Join(dir, filepath.FromSlash(name)), most)
+		if err != nil {
+			return nil, fault.New(fault.Usage, fault.Config, "", "%q: %w", name, fault.Cause(err))
 		}
-		return b, err
-	}}, nil
+		return b, nil
+	}}
 }
 
-// repository opens the repository that has a policy, as its app may read it.
-func (s *Server) repository(ctx context.Context, host string, g *Git) (*github.Repo, error) {
-	for _, d := range s.doors {
-		if d.Host == host {
-			return d.app.Files(ctx, g.Repository, g.ID)
-		}
+// A branch is one with policies, at its tip.
+type branch struct {
+	repo *github.Repo
+	tip  string
+}
+
+// branch asks for the tip of a branch, once for all policies that are there.
+func (s *Server) branch(ctx context.Context, known map[string]branch, p Policy) (at branch, err error) {
+	key := p.Host + " " + p.Git.number() + " " + p.Git.Repository + " " + p.Git.Branch
+	if at, is := known[key]; is {
+		return at, nil
 	}
-	return nil, fault.New(fault.Usage, fault.Config, "", "no platform %s is configured", host)
+	i := slices.IndexFunc(s.doors, func(d door) bool { return d.Host == p.Host })
+	if i < 0 {
+		return at, fault.New(fault.Usage, fault.Config, "name it under platforms", "no platform %s is configured", p.Host)
+	}
+	if at.repo, err = s.doors[i].app.Files(ctx, p.Git.Repository, p.Git.ID); err != nil {
+		return at, err
+	}
+	at.tip, err = at.repo.Tip(ctx, p.Git.Branch)
+	if err == nil {
+		known[key] = at
+	}
+	return at, err
+}
+
+// place is where a policy lies at the tip.
+func (b branch) place(ctx context.Context, g *Git) place {
+	return place{g.Repository + "/" + g.Path + "@" + b.tip, func(name string, most int64) ([]byte, error) {
+		raw, err := b.repo.FileOf(ctx, g.Repository, b.tip, path.Join(path.Dir(g.Path), name))
+		if err == nil && int64(len(raw)) > most {
+			err = fault.New(fault.Refused, fault.Limit, "", "%q has %d bytes, want %d at most", name, len(raw), most)
+		}
+		return raw, err
+	}}
 }
 
 // rule reads a policy, and each file that it names, which has to have the digest in it.
@@ -111,14 +137,13 @@ func (l place) rule(p Policy) (*decide.Rule, error) {
 	}
 	rule := &decide.Rule{Policy: read, Source: raw, File: l.name, Files: map[string][]byte{}}
 	for _, t := range read.Trusts() {
-		name, most, want := t.Root, int64(sigstore.MaxRootBytes), t.SHA256
 		if t.Key != nil && t.Key.File != "" {
 			if err := l.take(rule, t.Key.File, gate.MaxKeyBytes, t.Key.SHA256); err != nil {
 				return nil, err
 			}
 		}
-		if name != "" {
-			if err := l.take(rule, name, most, want); err != nil {
+		if t.Root != "" {
+			if err := l.take(rule, t.Root, sigstore.MaxRootBytes, t.SHA256); err != nil {
 				return nil, err
 			}
 		}

@@ -128,7 +128,7 @@ func (s *Server) wire(ctx context.Context) error {
 		Program: "sallyport-server " + s.Version, URL: s.Config.URL,
 		Missing: s.Config.Missing, Approval: 30 * 24 * time.Hour, Trust: s.trust}
 	s.taker = &push.Taker{Keep: s.keep, Rule: s.rule, Trust: s.trust, Audience: s.Config.URL, Now: s.Now,
-		OfRun: push.MaxOfRun, OfSigner: push.MaxOfSigner, Wake: s.wake}
+		OfRun: push.MaxOfRun, OfOthers: push.MaxOfOthers, OfSigner: push.MaxOfSigner, Wake: s.wake}
 	for _, h := range s.Config.Hosts {
 		issuer := h.Issuer
 		if issuer == "" {
