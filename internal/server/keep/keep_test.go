@@ -418,3 +418,20 @@ func TestJ08_evidence_is_kept_once_and_found_by_run_and_by_subject(t *testing.T)
 		}
 	})
 }
+
+func TestO02_a_database_is_read_by_the_user_of_the_server_alone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server.db")
+	if err := os.WriteFile(path, nil, 0o644); err != nil { // as a copy that was put back may be
+		t.Fatal(err)
+	}
+	open(t, "sqlite:"+path)
+	files, err := filepath.Glob(path + "*")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("there are %v, %v", files, err)
+	}
+	for _, name := range files {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+}
