@@ -21,9 +21,9 @@ type Ran interface {
 	CalledFiles(ctx context.Context) ([]policy.JobPlace, error)
 }
 
-// DeployingOnGitHub reads the files of a run that waits at an environment: the one that was started, as the certificates
-// of the run name it, and those that it calls. run is the address of the run without an attempt, and server that of the
-// server that reads.
+// DeployingOnGitHub reads the files of a run that waits at an environment: the one that was started, as the
+// certificates of the run name it, and those that it calls. run is the address of the run without an attempt, and
+// server that of the server that reads.
 func DeployingOnGitHub(ctx context.Context, at Ran, in *policy.Input, run, server string) (*policy.Deploying, error) {
 	d := &policy.Deploying{}
 	signed, why := started(in, run)

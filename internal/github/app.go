@@ -41,8 +41,8 @@ type App struct {
 	files  *files
 }
 
-// tokenOf is which repository a token is for: by its number, or, of a workflow that is called, by the name that its owner
-// has given it.
+// tokenOf is which repository a token is for: by its number, or, of a workflow that is called, by the name that its
+// owner has given it.
 type tokenOf struct {
 	installation, repository int64
 	name                     string
@@ -283,7 +283,8 @@ func noInstallation(name string, status int) error {
 	if status == http.StatusNotFound {
 		kind, code = fault.Refused, fault.Authn
 	}
-	return fault.New(kind, code, "install the app on "+name, "the app is not installed on %s: the GitHub API answered %d",
+	return fault.New(kind, code, "install the app on "+name,
+		"the app is not installed on %s: the GitHub API answered %d",
 		name, status)
 }
 
@@ -449,7 +450,8 @@ func (w *Waiting) CalledFiles(ctx context.Context) ([]policy.JobPlace, error) {
 		file, ref, _ := strings.Cut(c.Path, "@")
 		const parts = 3 // OWNER/NAME/PATH
 		if len(strings.SplitN(file, "/", parts)) != parts || !fullSHA().MatchString(c.SHA) {
-			return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API names the called workflow %q at %q",
+			return nil, fault.New(fault.Refused, fault.Malformed, "",
+				"the GitHub API names the called workflow %q at %q",
 				fault.Cut(c.Path), fault.Cut(c.SHA))
 		}
 		out = append(out, policy.JobPlace{File: file, Ref: cmp.Or(c.Ref, ref), Commit: c.SHA})
@@ -488,7 +490,8 @@ func (w *Waiting) Still(ctx context.Context) (bool, error) {
 // called that waits differs between events and the API (waiting, pending, queued).
 var begun = []string{"in_progress", "success", "failure", "error", "inactive"}
 
-// Waits reports whether a deployment waits, or has begun, as its newest status says. One of which nothing is told waits.
+// Waits reports whether a deployment waits, or has begun, as its newest status says. A deployment without a status
+// waits.
 func (w *Waiting) Waits(ctx context.Context, deployment int64) (waits, began bool, err error) {
 	ctx, cancel := w.within(ctx)
 	defer cancel()

@@ -109,7 +109,8 @@ func TestApp_answers_what_waits(t *testing.T) {
 				t.Errorf("done = %v, %v, want %v", done, err, ends)
 			}
 			heard := g.lab.Answers(t, g.name, 41)
-			if len(heard) != 2 || heard[0].State != "" || heard[0].Comment != "the gate looks" || heard[1].State != state ||
+			if len(heard) != 2 || heard[0].State != "" || heard[0].Comment != "the gate looks" ||
+				heard[1].State != state ||
 				heard[1].App != g.app.ID || heard[1].Environment != "production" || len(heard[1].Deployments) != 1 {
 				t.Errorf("answers = %+v, want a note and then %s", heard, state)
 			}
@@ -261,7 +262,8 @@ func TestJ05_no_error_shows_a_token_of_the_app(t *testing.T) {
 	g.lab.Waits(t, g.name, 47, "production", nil)
 	const secret = "ghs_0123456789abcdef0123456789abcdef0123"
 	for _, x := range []object{
-		{"status": 401}, {"status": 403}, {"status": 404}, {"status": 200, "body": "no JSON"}, {"status": 200, "body": "[]"},
+		{"status": 401}, {"status": 403}, {"status": 404}, {"status": 200, "body": "no JSON"}, {"status": 200,
+			"body": "[]"},
 		{"status": 301, "headers": map[string]string{"Location": "https://127.0.0.1:1/" + secret}},
 	} {
 		g.again()
@@ -461,7 +463,8 @@ func TestJ07_files_of_a_called_workflow_are_read_with_a_token_that_reads_files_t
 	}
 	g.app.Install(t, g.app.Installation, g.name, "acme/app-called")
 	w := g.waits(45)
-	if raw, err := w.FileOf(t.Context(), "acme/app-called", commit, "w.yml"); err != nil || string(raw) != "acme/app-called" {
+	if raw, err := w.FileOf(t.Context(), "acme/app-called", commit, "w.yml"); err != nil ||
+		string(raw) != "acme/app-called" {
 		t.Errorf("%q, %v", raw, err)
 	}
 	for _, name := range []string{"acme/app-elsewhere", "other/app-called"} {
@@ -485,7 +488,8 @@ func TestJ07_files_of_a_called_workflow_are_read_with_a_token_that_reads_files_t
 	if err != nil {
 		t.Fatal(err)
 	}
-	if raw, err := repo.FileOf(t.Context(), "acme/app-called", commit, "w.yml"); err != nil || string(raw) != "acme/app-called" {
+	if raw, err := repo.FileOf(t.Context(), "acme/app-called", commit, "w.yml"); err != nil ||
+		string(raw) != "acme/app-called" {
 		t.Errorf("%q, %v", raw, err)
 	}
 	_, err = g.door.Files(t.Context(), "acme/app-called", 5)
@@ -610,7 +614,8 @@ func TestApp_the_run_that_waits_is_not_looked_for_in_the_list_of_runs(t *testing
 			t.Errorf("the list of runs was asked for: %s", r.Query)
 		}
 	}
-	if all, err = w.Runs(t.Context(), []policy.RunQuery{{URI: strings.Replace(address, "41/attempts/1", "41/attempts/2", 1)}}); err != nil ||
+	if all, err = w.Runs(t.Context(), []policy.RunQuery{{URI: strings.Replace(address, "41/attempts/1",
+		"41/attempts/2", 1)}}); err != nil ||
 		all[0].Commit != "" {
 		t.Errorf("%+v, %v; want that attempt 2 is not there", all, err)
 	}

@@ -14,7 +14,7 @@ import (
 // Deploying is what was read of the workflow files of the run whose job waits at the platform's door. The gate is a
 // step of that job and asks nobody about it; a server is not, and reads whether the job deploys what it lets in.
 type Deploying struct {
-	// The workflow that was started, as certificates of the run name it: its path and ref, and the repository of the run.
+	// Path and ref of the workflow that was started, and the repository of the run, as its certificates name them.
 	Workflow     string `json:"workflow"`
 	Ref          string `json:"ref"`
 	Issuer       string `json:"issuer"`
@@ -102,7 +102,8 @@ func (in Input) deployedBy(env Environment, d *Deploying) *verdict.Finding {
 	switch {
 	case d.Workflow == "": // nobody signed: that is not seen, below
 		if env.DeployingJob == DeploysAny && d.Unread != "" {
-			return no("not seen: which workflow the run is of", d.Unread, "a run of "+strings.Join(workflows, " or "), d.Need)
+			return no("not seen: which workflow the run is of", d.Unread,
+				"a run of "+strings.Join(workflows, " or "), d.Need)
 		}
 		return nil
 	case !slices.Contains(workflows, d.Workflow):

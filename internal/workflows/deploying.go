@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
-// around are the rules about a way around what a gate lets in, however severe they are: a step that runs only after a no
-// runs with the credentials of the environment.
+// around are the rules about a way around what a gate lets in, however severe they are: a step that runs only after a
+// no runs with the credentials of the environment.
 var around = []finding.Rule{
 	finding.NoGate, finding.GateLate, finding.GateNotNeeded, finding.GateOtherEnvironment, finding.RunsAnyway,
 	finding.IfAlwaysTrue, finding.IfUnreadable, finding.GateSkipped, finding.GateSoft, finding.GateSwallowed,

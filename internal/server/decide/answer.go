@@ -210,8 +210,8 @@ func (d *Decider) ends(ctx context.Context, w keep.Waiting, at Platform, log *sl
 	return d.close(ctx, w, began, log)
 }
 
-// close notes that the platform waits for no answer any more. One that is kept had perhaps arrived. What has begun in an
-// environment of a policy without an approval is written down.
+// close notes that the platform waits for no answer any more. One that is kept had perhaps arrived. What has begun in
+// an environment of a policy without an approval is written down.
 func (d *Decider) close(ctx context.Context, w keep.Waiting, began bool, log *slog.Logger) error {
 	x, kept, err := d.Keep.Decision(ctx, w)
 	if err != nil {

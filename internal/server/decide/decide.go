@@ -162,8 +162,8 @@ func (d *Decider) absent(ctx context.Context, w keep.Waiting, err error) error {
 	return d.close(ctx, w, false, d.Log)
 }
 
-// unlisted closes a deployment of which the run does not say that it waits. While its own status says so, one of both is
-// wrong, and it is asked about again.
+// unlisted closes a deployment of which the run does not say that it waits. While its own status says so, one of both
+// is wrong, and it is asked about again.
 func (d *Decider) unlisted(ctx context.Context, w keep.Waiting, at Platform) error {
 	waits, began, err := at.Waits(ctx, w.ID)
 	if err != nil || !waits {

@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/server/keep"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
 // A platform answers as a test says. What a gate asks, no test here comes to.
@@ -317,7 +318,8 @@ func TestG04_looks_become_rarer_and_none_comes_after_the_deadline(t *testing.T) 
 	if looks > 30 || age > d.Missing+time.Second {
 		t.Errorf("%d looks, the last one after %v; want 30 at most, and one after %v", looks, age, d.Missing)
 	}
-	for age, want := range map[time.Duration]time.Duration{0: later, 10 * time.Minute: 30 * time.Second, 24 * time.Hour: rare} {
+	for age, want := range map[time.Duration]time.Duration{0: later, 10 * time.Minute: 30 * time.Second,
+		24 * time.Hour: rare} {
 		if got := pace(age, 20, later, rare); got != want {
 			t.Errorf("for an approval, after %v: %v, want %v", age, got, want)
 		}
@@ -362,6 +364,19 @@ func TestJ08_an_answer_that_nothing_waited_for_says_so_in_the_ledger(t *testing.
 	}
 }
 
+// no keeps a rejection that has not arrived.
+func (d *desk) no() {
+	d.Helper()
+	w, _, err := d.Keep.Deployment(d.Context(), d.of.Repository, d.of.ID)
+	if err != nil {
+		d.Fatal(err)
+	}
+	x := event.Decision{ID: identifier(), Answer: event.Rejected, At: d.now, Verdict: []byte("{}"), Kept: []byte("{}")}
+	if err := d.decided(d.Context(), w, x, ledger.Judged, "deny", ""); err != nil {
+		d.Fatal(err)
+	}
+}
+
 // answers are the leaves that say of an answer that it arrived.
 func (d *desk) answers() []ledger.Leaf { return d.leaves(ledger.Answered) }
 
@@ -386,16 +401,43 @@ func (d *desk) leaves(kind ledger.Kind) (all []ledger.Leaf) {
 }
 
 // The answer arrived, and the server died before it could write that down.
+func TestG03_what_is_only_watched_is_told_with_its_reason_where_there_is_one(t *testing.T) {
+	for outcome, want := range map[verdict.Outcome]string{
+		verdict.Allow: "approved sallyport: approved: watch: would allow\n",
+		verdict.Deny:  "approved sallyport: approved: watch: would deny: E_IDENTITY: somebody else; next: ask them\n",
+	} {
+		d := newDesk(t)
+		d.URL = "https://sallyport.example.com"
+		f := verdict.Finding{Outcome: outcome, Code: fault.Identity, Reason: "somebody else", Hint: "ask them"}
+		v := verdict.Verdict{Environment: "production", Mode: &verdict.Mode{Level: "watch"},
+			Findings:   []verdict.Finding{f},
+			Judgements: []verdict.Judgement{{Findings: []verdict.Finding{f}}}}
+		w, _, err := d.Keep.Deployment(t.Context(), d.of.Repository, d.of.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.conclude(t.Context(), w, d.at, &judgement{verdict: v, record: []byte("{}"),
+			kept: []byte("{}")}, d.Log); err != nil {
+			t.Fatal(err)
+		}
+		if len(d.at.told) != 1 || !strings.HasPrefix(d.at.told[0], want) {
+			t.Errorf("%v: told %q, want %q", outcome, d.at.told, want)
+		}
+	}
+}
+
 func TestG04_what_begins_without_an_approval_of_its_attempt_is_written_down(t *testing.T) {
+	begins := func(d *desk) { d.at.begun, d.at.still = true, []bool{false} }
 	for what, x := range map[string]struct {
 		approved int // the attempt that was approved; 0: none
 		edit     func(d *desk)
 		want     int
 	}{
-		"nobody was asked":                     {0, func(d *desk) { d.at.begun, d.at.still = true, []bool{false} }, 1},
+		"nobody was asked":                     {0, begins, 1},
 		"the run has ended":                    {0, func(d *desk) { d.at.begun, d.at.done = true, true }, 1},
-		"an earlier attempt was approved":      {1, func(d *desk) { d.at.begun, d.at.still = true, []bool{false} }, 1},
-		"it was approved":                      {2, func(d *desk) { d.at.begun, d.at.still = true, []bool{false} }, 0},
+		"an earlier attempt was approved":      {1, begins, 1},
+		"it was approved":                      {2, begins, 0},
+		"it was rejected":                      {0, func(d *desk) { d.no(); begins(d) }, 1},
 		"it was cancelled, and never began":    {0, func(d *desk) { d.at.still = []bool{false} }, 0},
 		"the attempt has ended, and was begun": {0, func(d *desk) { d.at.begun, d.at.attempt = true, 3 }, 1},
 	} {
@@ -409,8 +451,10 @@ func TestG04_what_begins_without_an_approval_of_its_attempt_is_written_down(t *t
 			}
 			other := w
 			other.ID, other.Attempt = 4, x.approved
-			yes := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Verdict: []byte("{}"), Kept: []byte("{}")}
-			if err := d.Keep.Write(t.Context(), func(tx *keep.Tx) error { _, err := tx.Ask(other.Deployment); return err }); err != nil {
+			yes := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Verdict: []byte("{}"),
+				Kept: []byte("{}")}
+			asked := func(tx *keep.Tx) error { _, err := tx.Ask(other.Deployment); return err }
+			if err := d.Keep.Write(t.Context(), asked); err != nil {
 				t.Fatal(err)
 			}
 			if err := d.decided(t.Context(), other, yes, ledger.Judged, "allow", ""); err != nil {

@@ -14,7 +14,8 @@ import (
 func Explain(d event.Decision, leaf ledger.Leaf) (report.Record, error) {
 	var none report.Record
 	other := func(what, was, is string) (report.Record, error) {
-		return none, fault.New(fault.Refused, fault.Replay, "find out who changed the database: the ledger is the proof",
+		return none, fault.New(fault.Refused, fault.Replay,
+			"find out who changed the database: the ledger is the proof",
 			"%s of the answer is %q, and its leaf in the ledger says %q", what, was, is)
 	}
 	a := leaf.About

@@ -80,7 +80,8 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 		},
 		Records: kept, Before: before,
 		Deploying: func(ctx context.Context, in *policy.Input) (*policy.Deploying, error) {
-			return forges.DeployingOnGitHub(ctx, at, in, fmt.Sprintf("%s/%s/actions/runs/%d", w.Host, w.Name, w.Run), d.URL)
+			return forges.DeployingOnGitHub(ctx, at, in,
+				fmt.Sprintf("%s/%s/actions/runs/%d", w.Host, w.Name, w.Run), d.URL)
 		},
 	}
 	in, err := g.Look(ctx, subjects, w.Environment)

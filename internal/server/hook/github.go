@@ -151,7 +151,7 @@ func (d *Door) parse(out *Delivery, body []byte, now time.Time) error {
 			Owner: strconv.FormatInt(r.Owner.ID, 10), Name: r.FullName}
 	}
 	if x := p.Deployment; out.Event == "deployment_status.created" && x != nil && x.ID > 0 && p.Status != nil &&
-		p.Run != nil && out.About.ID != "" && p.Installation != nil {
+		p.Run != nil && out.About.ID != "" && p.Installation != nil && p.Installation.ID > 0 {
 		if p.Status.State == "in_progress" || p.Status.State == "success" {
 			out.Begins = &event.Deployment{Unit: event.Unit{Repository: out.About, Run: p.Run.ID,
 				Attempt: p.Run.Attempt, Environment: x.At},

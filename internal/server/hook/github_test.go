@@ -226,3 +226,16 @@ func TestJ11_what_has_become_of_a_run_is_a_hint_to_look_at_it(t *testing.T) {
 		}
 	}
 }
+
+func TestJ11_a_deployment_that_began_is_one_of_an_installation(t *testing.T) {
+	for installation, want := range map[string]bool{`"installation":{"id":88},`: true, "": false,
+		`"installation":{"id":0},`: false} {
+		r := delivery(`{"action":"created",` + installation + `"deployment_status":{"state":"in_progress"},` +
+			`"deployment":{"id":5,"sha":"9f1c","ref":"main","environment":"production"},"workflow_run":{"id":11,"run_attempt":1},` +
+			`"repository":{"id":7777,"full_name":"acme/pay","owner":{"id":501}}}`)
+		r.Header.Set("X-GitHub-Event", "deployment_status")
+		if out, err := read(t, door(t), r); err != nil || (out.Begins != nil) != want {
+			t.Errorf("%q: %+v, %v", installation, out, err)
+		}
+	}
+}

@@ -48,7 +48,8 @@ func (t *Taker) Said(ctx context.Context, r event.Repository, rule *decide.Rule,
 	err = t.Keep.Write(ctx, func(tx *keep.Tx) error {
 		if there, err := tx.Knows(r, statement.ReleaseV1, e.About); err != nil || !there {
 			if err == nil {
-				err = fault.New(fault.Refused, fault.EvidenceMissing, "let the job that makes the release push it: server",
+				err = fault.New(fault.Refused, fault.EvidenceMissing,
+					"let the job that makes the release push it: server",
 					"the repository has pushed no release that it is about")
 			}
 			return err

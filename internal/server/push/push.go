@@ -26,8 +26,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// Limits: how many bundles are kept of one run, how many of a repository in a day whose signers its policy does not name,
-// how many come in one request, and how many words of one signer are kept about one release.
+// Limits: how many bundles are kept of one run, how many of a repository in a day whose signers its policy does not
+// name, how many come in one request, and how many words of one signer are kept about one release.
 const (
 	MaxOfRun     = 500
 	MaxOfOthers  = 1000
@@ -153,7 +153,8 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 		fresh = 0
 		for _, e := range all {
 			if !e.Named && others >= t.OfOthers { // what those push whom the policy names is kept all the same
-				refused = cmp.Or(refused, fault.New(fault.Refused, fault.Limit, "let the policy name who signs it, or push it tomorrow",
+				refused = cmp.Or(refused, fault.New(fault.Refused, fault.Limit,
+					"let the policy name who signs it, or push it tomorrow",
 					"the repository has pushed %d bundles in a day whose signers its policy does not name", others))
 				continue
 			}

@@ -167,7 +167,8 @@ func TestJ10_a_run_fills_no_more_of_a_server_than_its_quota(t *testing.T) {
 func TestJ10_what_others_of_a_repository_sign_uses_up_nothing_of_those_whom_the_policy_names(t *testing.T) {
 	d := newDesk(t)
 	d.OfRun = MaxOfRun
-	first, second := d.signs(d.runOf("evil.yml"), kind, `{}`, named("a")), d.signs(d.runOf("evil.yml"), kind, `{}`, named("b"))
+	first, second := d.signs(d.runOf("evil.yml"), kind, `{}`, named("a")), d.signs(d.runOf("evil.yml"), kind, `{}`,
+		named("b"))
 	if n, err := d.takes(first); err != nil || n != 1 {
 		t.Fatalf("as much as others may: %d, %v", n, err)
 	}
@@ -204,7 +205,8 @@ func TestE13_words_about_a_release_are_kept_of_those_whom_the_policy_names(t *te
 		{"a stranger whose address ends like that of a member",
 			yes(d.lab.PersonToken(t, "adana@acme.example"), statement.ApprovalV1, release), fault.Identity, false},
 		{"no bundle", []byte(`{}`), fault.Identity, false},
-		{"bytes that were changed", []byte(strings.Replace(string(said), `"payload":"e`, `"payload":"f`, 1)), "E_", false},
+		{"bytes that were changed", []byte(strings.Replace(string(said), `"payload":"e`, `"payload":"f`, 1)), "E_",
+			false},
 		{"a release that nobody has pushed", yes(dana, statement.ApprovalV1, other), fault.EvidenceMissing, false},
 		{"something else than a word about a release", yes(dana, statement.ReleaseV1, release), fault.Predicate, false},
 		{"somebody whom the policy names", said, "", true},
@@ -237,7 +239,8 @@ func TestG11_only_a_job_in_an_environment_lets_something_into_it(t *testing.T) {
 		{"", "repo:acme/widget:ref:refs/heads/main", false},
 		{"", "", false},
 	} {
-		if got := within(statement.Signer{Environment: x.environment, TokenSubject: x.subject}, "production"); got != x.want {
+		if got := within(statement.Signer{Environment: x.environment, TokenSubject: x.subject},
+			"production"); got != x.want {
 			t.Errorf("%+v: %v", x, got)
 		}
 	}

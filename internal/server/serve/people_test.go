@@ -79,7 +79,8 @@ func TestG04_one_policy_is_approved_and_judged_and_nobody_needs_a_file_of_it(t *
 		if err := os.MkdirAll(filepath.Join(dir, ".sallyport"), 0o755); err != nil {
 			w.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, ".sallyport/policy.yaml"), []byte("version: 7\n"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, ".sallyport/policy.yaml"), []byte("version: 7\n"),
+			0o600); err != nil {
 			w.Fatal(err)
 		}
 		said := w.job(dir, 801, w.url, nil, "release", "--version", "v1", "--environments", "production", "app")
@@ -97,7 +98,8 @@ func TestG04_one_policy_is_approved_and_judged_and_nobody_needs_a_file_of_it(t *
 			w.Errorf("somebody whom the policy does not name approves: %s", out)
 		}
 		if out, err := w.terminal(dir, "dana@acme.example", map[string]string{"SALLYPORT_SERVER_TOKEN": "guessed"},
-			"approve", "--release", set); err == nil || !strings.Contains(out, "shows no policy for this repository to this token") {
+			"approve", "--release", set); err == nil ||
+			!strings.Contains(out, "shows no policy for this repository to this token") {
 			w.Errorf("with a token that was guessed: %v, %s", err, out)
 		}
 		// The doctor holds the files of a repository to the same policy.
@@ -109,7 +111,8 @@ func TestG04_one_policy_is_approved_and_judged_and_nobody_needs_a_file_of_it(t *
 			[]byte(strings.Replace(deploying, entering, "", 1)), 0o600); err != nil {
 			w.Fatal(err)
 		}
-		if out, _ := w.terminal(seen, "dana@acme.example", nil, "doctor"); !strings.Contains(out, "no gate precedes it") ||
+		if out, _ := w.terminal(seen, "dana@acme.example", nil, "doctor"); !strings.Contains(out,
+			"no gate precedes it") ||
 			!strings.Contains(out, "release.yml:16") {
 			w.Errorf("the doctor says %s", out)
 		}
@@ -144,7 +147,8 @@ func TestJ07_the_policy_is_shown_to_a_job_of_its_repository_and_to_its_owner(t *
 	w.run(811)
 	w.attests(811, w.url, nil)
 	status, whole := ask(w.token(811, nil), "")
-	if status != http.StatusOK || len(whole.Files["trusted_root.json"]) == 0 || !strings.Contains(string(whole.Source), "environments:") {
+	if status != http.StatusOK || len(whole.Files["trusted_root.json"]) == 0 ||
+		!strings.Contains(string(whole.Source), "environments:") {
 		t.Fatalf("its own job: status %d, %d files", status, len(whole.Files))
 	}
 	for _, x := range []struct {
@@ -155,7 +159,8 @@ func TestJ07_the_policy_is_shown_to_a_job_of_its_repository_and_to_its_owner(t *
 		{"its own job, and the digest", w.token(811, nil), "?digest=" + whole.Digest, http.StatusOK},
 		{"another digest", w.token(811, nil), "?digest=sha256:" + strings.Repeat("0", 64), http.StatusNotFound},
 		{"its owner", tenantToken, "?host=https://github.com&repository=" + id, http.StatusOK},
-		{"who reads the whole ledger", "reads-the-ledger-of-this-test", "?host=https://github.com&repository=" + id, http.StatusOK},
+		{"who reads the whole ledger", "reads-the-ledger-of-this-test", "?host=https://github.com&repository=" + id,
+			http.StatusOK},
 		{"its owner, about another number", tenantToken, "?host=https://github.com&repository=1", http.StatusNotFound},
 		{"its owner, on another host", tenantToken, "?host=https://example.com&repository=" + id, http.StatusNotFound},
 		{"its own job, about another number", w.token(811, nil), "?repository=1", http.StatusNotFound},
@@ -183,7 +188,8 @@ func TestG04_what_another_run_has_built_is_judged_by_a_release_set_of_this_one(t
 		822: {"staging", ""}, // it says nothing about production
 	} {
 		w.run(run)
-		if said := w.job(dir, run, w.url, nil, "release", "--version", "v1", "--environments", x.environments, "app"); strings.Contains(said, "warning") {
+		if said := w.job(dir, run, w.url, nil, "release", "--version", "v1", "--environments", x.environments,
+			"app"); strings.Contains(said, "warning") {
 			t.Errorf("what another run has built is warned about:\n%s", said)
 		}
 		w.lab.Waits(t, w.repo, run, "production", nil)
@@ -193,7 +199,8 @@ func TestG04_what_another_run_has_built_is_judged_by_a_release_set_of_this_one(t
 		}
 		w.until("it waits for evidence", func() bool {
 			all := w.lab.Answers(t, w.repo, run)
-			return len(all) > 0 && strings.Contains(all[0].Comment, "E_EVIDENCE_MISSING: the run has pushed no evidence")
+			return len(all) > 0 && strings.Contains(all[0].Comment,
+				"E_EVIDENCE_MISSING: the run has pushed no evidence")
 		})
 	}
 	// One of an earlier attempt is not one of this attempt.

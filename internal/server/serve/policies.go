@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
-// policy hands the policy of a repository to a job of that repository, and to whoever has a token that reads it, so that
-// one digest is approved, judged by the gate and judged here. For others there is none.
+// policy hands the policy of a repository to a job of that repository, and to holders of a token that reads it, so
+// that one digest is approved, judged by the gate and judged here. For others there is none.
 func (s *Server) policy(w http.ResponseWriter, r *http.Request) {
 	repository, err := s.asked(r)
 	if err != nil {
@@ -27,7 +27,8 @@ func (s *Server) policy(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(store.Served{Digest: rule.Digest.String(), Source: rule.Source, Files: rule.Files}) // it may be gone
+	_ = json.NewEncoder(w).Encode(store.Served{Digest: rule.Digest.String(), Source: rule.Source,
+		Files: rule.Files}) // it may be gone
 }
 
 // asked is the repository that a request is about, if who asks may know of it.
@@ -76,7 +77,8 @@ func (s *Server) said(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Bundles []json.RawMessage `json:"bundles"`
 	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, most)).Decode(&in); err != nil || len(in.Bundles) > several {
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, most)).Decode(&in); err != nil ||
+		len(in.Bundles) > several {
 		refuse(w, fault.New(fault.Refused, fault.Malformed, "", "no list of some bundles"))
 		return
 	}

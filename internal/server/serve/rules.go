@@ -97,7 +97,8 @@ func (s *Server) branch(ctx context.Context, known map[string]branch, p Policy) 
 	}
 	i := slices.IndexFunc(s.doors, func(d door) bool { return d.Host == p.Host })
 	if i < 0 {
-		return at, fault.New(fault.Usage, fault.Config, "name it under platforms", "no platform %s is configured", p.Host)
+		return at, fault.New(fault.Usage, fault.Config, "name it under platforms", "no platform %s is configured",
+			p.Host)
 	}
 	if at.repo, err = s.doors[i].app.Files(ctx, p.Git.Repository, p.Git.ID); err != nil {
 		return at, err
@@ -208,7 +209,8 @@ func (s *Server) follow(ctx context.Context) {
 		s.metrics.Reloaded(err)
 		switch {
 		case err != nil:
-			s.Log.Error("the policies were not read again", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))
+			s.Log.Error("the policies were not read again", "code", fault.Of(err).Code, "reason",
+				fault.Bound(err.Error()))
 		case s.rules.CompareAndSwap(now, r) && r.differs(now):
 			s.Log.Info("the policies were read again")
 		}

@@ -226,7 +226,8 @@ func (s *Server) wake(tx *keep.Tx, r event.Repository, run int64) error {
 		return err
 	}
 	for _, id := range all {
-		if err := s.queue.Wake(tx.Context(), tx, queue.Ask{Host: r.Host, Repository: r.ID, Deployment: id}); err != nil {
+		if err := s.queue.Wake(tx.Context(), tx, queue.Ask{Host: r.Host, Repository: r.ID,
+			Deployment: id}); err != nil {
 			return err
 		}
 	}
@@ -274,8 +275,8 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// maxHeld is how many bytes of bodies are in memory at once, whoever sends them: a slow sender takes what it has sent,
-// and no place.
+// maxHeld is how many bytes of bodies are in memory at once, of all senders together: a slow sender takes the bytes that it
+// has sent, and nothing else.
 const maxHeld = 64 << 20
 
 // bounded is a body that counts towards the bytes that all bodies hold.
@@ -349,8 +350,8 @@ func (s *Server) delivered(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// begun has a deployment looked at that began in an environment of a policy, as a delivery says: it is perhaps one about
-// which nobody has asked.
+// begun has a deployment looked at that began in an environment of a policy, as a delivery says: it is perhaps one
+// about which nobody has asked.
 func (s *Server) begun(tx *keep.Tx, d *event.Deployment) error {
 	rule, err := s.rule(d.Repository)
 	if err != nil || rule == nil {

@@ -543,7 +543,8 @@ func TestE13_a_run_pushes_what_it_signed_itself(t *testing.T) {
 		{"another run", w.token(52, nil), bundle, http.StatusUnprocessableEntity, "E_IDENTITY"},
 		{"another repository", w.token(51, map[string]any{"repository_id": "1", "repository": "acme/other"}),
 			bundle, http.StatusUnprocessableEntity, "E_POLICY"},
-		{"a repository that had the name before", w.token(51, nil), named, http.StatusUnprocessableEntity, "E_IDENTITY"},
+		{"a repository that had the name before", w.token(51, nil), named, http.StatusUnprocessableEntity,
+			"E_IDENTITY"},
 		{"its own number and another name", w.token(51, map[string]any{"repository": "acme/other"}), bundle,
 			http.StatusUnprocessableEntity, "E_IDENTITY"},
 		{"a bundle that was changed", w.token(51, nil), strings.Replace(bundle, `"payload":"e`, `"payload":"f`, 1),
@@ -664,7 +665,8 @@ func TestG04_a_deployment_that_began_without_an_approval_is_written_down(t *test
 	}
 	w.until("what began is in the ledger", func() bool { return w.ledger().Kinds[ledger.Bypassed] > 0 })
 	w.until("the others were looked at", func() bool {
-		return strings.Contains(p.log.text(), `"deployment":79,"code"`) && strings.Contains(p.log.text(), `"deployment":80,"code"`)
+		return strings.Contains(p.log.text(), `"deployment":79,"code"`) &&
+			strings.Contains(p.log.text(), `"deployment":80,"code"`)
 	})
 	if s := w.ledger(); s.Kinds[ledger.Bypassed] != 1 || s.Kinds[ledger.Answered] != 1 {
 		t.Errorf("the ledger has %v", s.Kinds)
