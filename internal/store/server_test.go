@@ -71,7 +71,9 @@ func TestJ05_no_token_follows_a_server_to_another_place(t *testing.T) {
 		t.Errorf("another place was asked %s with %q", r.URL, r.Header.Get("Authorization"))
 	}))
 	t.Cleanup(other.Close)
-	s := asks(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+r.URL.Path, http.StatusFound) })
+	s := asks(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+r.URL.Path, http.StatusFound)
+	})
 	if _, err := s.Policy(t.Context(), "", ""); err == nil {
 		t.Error("a policy of another place is taken")
 	}
