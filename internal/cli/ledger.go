@@ -29,14 +29,15 @@ type ledgerInputs struct {
 	Read string   `input:"read-token"`
 }
 
-// ledgerCommand reads an export of a server's ledger, or a proof from one, and asks nobody; or it fetches an export.
+// ledgerCommand reads an export of a server's ledger, or a proof from one, without the server; or it fetches an export.
 func ledgerCommand(r *run, in ledgerInputs) (answer, error) {
 	action, files := in.Of[len(in.Of)-1], in.Of[:len(in.Of)-1]
 	if known := []string{"verify", "prove", "show", "export"}; !slices.Contains(known, action) {
 		action, files = in.Of[0], in.Of[1:]
 	}
 	if len(files) != 1 {
-		return answer{}, usage("want: sallyport ledger verify FILE, sallyport ledger show FILE, sallyport ledger prove --leaf N FILE, or sallyport ledger export URL")
+		return answer{}, usage("want: sallyport ledger verify FILE, sallyport ledger show FILE, " +
+			"sallyport ledger prove --leaf N FILE, or sallyport ledger export URL")
 	}
 	var kept []string
 	for _, path := range in.Kept {
@@ -214,6 +215,7 @@ func leafText(l *ledger.Leaf) string {
 		add("%s leaves are lost", strconv.FormatInt(a.Missing, 10))
 	}
 	add("%s", a.Program)
+	add("%s", a.Reason)
 	return strings.Join(parts, ", ")
 }
 

@@ -42,13 +42,18 @@ func Open(signed string, keys []string) (Checkpoint, error) {
 // open also returns those of the keys that have signed.
 func open(signed string, keys []string) (c Checkpoint, by []string, err error) {
 	var verifiers []note.Verifier
+	known := map[string]note.Verifier{}
 	for _, k := range keys {
-		v, err := note.NewVerifier(strings.TrimSpace(k))
+		k = strings.TrimSpace(k)
+		if known[k] != nil {
+			continue // one that is given twice is one
+		}
+		v, err := note.NewVerifier(k)
 		if err != nil {
 			return c, nil, fault.New(fault.Usage, fault.Config,
-				"take the key from the server's operator: NAME+HASH+KEY", "the key %q is none: %w", fault.Cut(k), err)
+				"take the key from the server's operator: NAME+HASH+KEY", "the key %q cannot be read: %w", fault.Cut(k), err)
 		}
-		verifiers = append(verifiers, v)
+		verifiers, known[k] = append(verifiers, v), v
 	}
 	n, err := note.Open([]byte(signed), note.VerifierList(verifiers...))
 	if err != nil {
@@ -64,9 +69,9 @@ func open(signed string, keys []string) (c Checkpoint, by []string, err error) {
 			"the checkpoint is of %q, and signed by %q", c.Origin, n.Sigs[0].Name)
 	}
 	for _, sig := range n.Sigs {
-		for i, v := range verifiers {
+		for k, v := range known {
 			if v.Name() == sig.Name && v.KeyHash() == sig.Hash {
-				by = append(by, strings.TrimSpace(keys[i]))
+				by = append(by, k)
 			}
 		}
 	}

@@ -166,6 +166,10 @@ func TestG11_another_servers_checkpoint_is_none(t *testing.T) {
 	if _, err := ledger.Verify(bytes.NewReader(h.export(t)), []string{other.key, h.key}); err != nil {
 		t.Errorf("with both keys: %v", err)
 	}
+	twice := []string{other.key, h.key + "\n", h.key}
+	if _, err := ledger.Verify(bytes.NewReader(h.export(t)), twice, h.checkpoint(t, 2)); err != nil {
+		t.Errorf("with a key that is given twice: %v", err)
+	}
 }
 
 func TestG11_proofs_hold_for_what_they_are_of_and_for_nothing_else(t *testing.T) {

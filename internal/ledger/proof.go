@@ -140,7 +140,8 @@ func (p *Proof) Follows(kept string, keys []string) error {
 	}
 	switch {
 	case old.Origin != own.Origin || old.Size != own.Size:
-		return fault.New(fault.Refused, fault.Ledger, "ask the server for a proof from the size of the one that was kept",
+		return fault.New(fault.Refused, fault.Ledger,
+			"ask the server for a proof from the size of the one that was kept",
 			"the proof is from %d leaves of %q, and the checkpoint that was kept is of %d leaves of %q", old.Size,
 			old.Origin, own.Size, own.Origin)
 	case old.Root != own.Root:

@@ -17,7 +17,8 @@ import (
 func (k *approvalCheck) repeats(f Fact, seen []subject.Digest) bool {
 	return slices.ContainsFunc(k.all, func(e Fact) bool {
 		r, _ := k.in.run(e.Signer.Run)
-		return slices.Contains(seen, e.StatementHash) && r.Why == "" && !e.Time.IsZero() && !e.Time.After(f.Time) && alike(e, f)
+		return slices.Contains(seen, e.StatementHash) && r.Why == "" && !e.Time.IsZero() && !e.Time.After(f.Time) &&
+			alike(e, f)
 	})
 }
 
@@ -26,8 +27,8 @@ func (k *approvalCheck) repeats(f Fact, seen []subject.Digest) bool {
 func alike(e, f Fact) bool {
 	a, b := e.Signer, f.Signer
 	a.Run, b.Run = "", ""
-	return a == b && a.Commit != "" && !e.Keyed && !f.Keyed && e.image() == f.image() && (e.Via == nil) == (f.Via == nil) &&
-		dialect.IsProvenance(e.Statement.PredicateType) && e.Statement.PredicateType == f.Statement.PredicateType &&
+	return a == b && a.Commit != "" && !e.Keyed && !f.Keyed && e.image() == f.image() &&
+		(e.Via == nil) == (f.Via == nil) && dialect.IsProvenance(e.Statement.PredicateType) && e.Statement.PredicateType == f.Statement.PredicateType &&
 		sameBuild(e.Statement.Predicate, f.Statement.Predicate)
 }
 

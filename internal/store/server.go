@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -52,38 +53,51 @@ func (s *Server) Policy(ctx context.Context, host, repository string) (out Serve
 	if err != nil {
 		return out, err
 	}
-	ctx, cancel := client.Within(ctx, 0)
-	defer cancel()
 	at := s.URL.JoinPath("v1/policy")
 	if repository != "" {
 		at.RawQuery = url.Values{"host": {host}, "repository": {repository}}.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), http.NoBody)
-	if err != nil {
-		return out, err
-	}
-	h := http.Header{}
-	h.Set("Authorization", "Bearer "+token)
-	options := client.Options{Base: s.URL, Credential: h, Away: client.RefuseAny, MaxBody: maxServed}
-	resp, err := client.New(options).Do(req)
-	if err != nil {
-		return out, client.Unanswered(s.URL.Host, err)
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read
+	status, b, err := s.read(ctx, at, token, maxServed)
 	switch {
-	case resp.StatusCode == http.StatusNotFound:
+	case err != nil:
+		return out, err
+	case status == http.StatusNotFound:
 		return out, fault.New(fault.Refused, fault.Policy,
 			"let the server's operator name one for the repository, or give you a token that reads it",
 			"the server %s shows no policy for this repository to this token", s.URL.Host)
-	case resp.StatusCode != http.StatusOK:
+	case status != http.StatusOK:
 		return out, fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log",
-			"the server %s answered %d when it was asked for its policy", s.URL.Host, resp.StatusCode)
+			"the server %s answered %d when it was asked for its policy", s.URL.Host, status)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil || subject.Sum(out.Source).String() != out.Digest {
+	if err := json.Unmarshal(b, &out); err != nil || subject.Sum(out.Source).String() != out.Digest {
 		return out, fault.New(fault.Refused, fault.Malformed, "",
 			"the server %s answered without a policy that has the digest it names", s.URL.Host)
 	}
 	return out, nil
+}
+
+// read asks for a page, with a token if there is one, of at most some bytes; 0: as many as clients take.
+func (s *Server) read(ctx context.Context, at *url.URL, token string, most int64) (status int, b []byte, err error) {
+	ctx, cancel := client.Within(ctx, 0)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), http.NoBody)
+	if err != nil {
+		return 0, nil, err
+	}
+	h := http.Header{}
+	if token != "" {
+		h.Set("Authorization", "Bearer "+token)
+	}
+	options := client.Options{Base: s.URL, Credential: h, Away: client.RefuseAny, MaxBody: most}
+	resp, err := client.New(options).Do(req)
+	if err != nil {
+		return 0, nil, client.Unanswered(s.URL.Host, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read
+	if b, err = io.ReadAll(resp.Body); err != nil {
+		return 0, nil, client.Unanswered(s.URL.Host, err)
+	}
+	return resp.StatusCode, b, nil
 }
 
 // Push hands bundles over, and returns how many the server had not. It keeps each once, so that a push may be repeated.

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
@@ -31,7 +30,7 @@ func (s *Server) Leaves(ctx context.Context, size int64, w io.Writer) error {
 			return err
 		}
 		took := 0
-		for len(b) > 0 && n < size {
+		for n < size {
 			end := bytes.IndexByte(b[took:], '\n')
 			if end < 0 {
 				break
@@ -50,31 +49,23 @@ func (s *Server) Leaves(ctx context.Context, size int64, w io.Writer) error {
 	return nil
 }
 
+// get asks for something of the ledger, with a token if there is one.
 func (s *Server) get(ctx context.Context, path string, query url.Values, token string) ([]byte, error) {
-	ctx, cancel := client.Within(ctx, 0)
-	defer cancel()
-	to := s.URL.JoinPath(path)
-	to.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), http.NoBody)
-	if err != nil {
+	at := s.URL.JoinPath(path)
+	at.RawQuery = query.Encode()
+	status, b, err := s.read(ctx, at, token, 0)
+	switch {
+	case err != nil:
 		return nil, err
+	case status == http.StatusOK:
+		return b, nil
+	case status != http.StatusNotFound:
+		return nil, fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log",
+			"the server %s answered %d when it was asked for its ledger", s.URL.Host, status)
+	case token == "":
+		return nil, fault.New(fault.Refused, fault.Ledger, "name the address of a sallyport-server",
+			"the server %s has no ledger", s.URL.Host)
 	}
-	var h http.Header
-	if token != "" {
-		h = http.Header{"Authorization": {"Bearer " + token}}
-	}
-	resp, err := client.New(client.Options{Base: s.URL, Credential: h, Away: client.RefuseAny}).Do(req)
-	if err != nil {
-		return nil, client.Unanswered(s.URL.Host, err)
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read
-	switch resp.StatusCode {
-	case http.StatusOK:
-		return io.ReadAll(resp.Body)
-	case http.StatusNotFound:
-		return nil, fault.New(fault.Refused, fault.Authn, "take the token from the server's operator",
-			"the server has no ledger for this token")
-	}
-	return nil, fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log",
-		"the server answered %d", resp.StatusCode)
+	return nil, fault.New(fault.Refused, fault.Authn, "take the token from the server's operator",
+		"the server %s has no ledger for this token", s.URL.Host)
 }

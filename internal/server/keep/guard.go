@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -45,7 +44,7 @@ type guard struct {
 	key    string        // verifier of the signer
 	number int64         // of the origin
 
-	saving sync.Mutex        // held while the file is written. Nobody who has a transaction waits for it
+	saving sync.Mutex        // held while the file is written, and never waited for inside of a transaction
 	mu     sync.Mutex        // of the fields below
 	last   ledger.Checkpoint // the newest that is in the file
 	leaf   tlog.Hash         // of its last leaf, whose random bits no other history has
@@ -126,7 +125,8 @@ func (tx *Tx) outside(seal Seal, h *head) (text string, c ledger.Checkpoint, err
 		return "", c, nil
 	}
 	if err != nil {
-		return "", c, fault.New(fault.Usage, fault.Config, "let ledger: checkpoint name a file that the server may write",
+		return "", c, fault.New(fault.Usage, fault.Config,
+			"let ledger: checkpoint name a file that the server may write",
 			"the checkpoint outside of the database: %w", fault.Cause(err))
 	}
 	keys, err := tx.keys()
@@ -134,7 +134,7 @@ func (tx *Tx) outside(seal Seal, h *head) (text string, c ledger.Checkpoint, err
 		return "", c, err
 	}
 	for n := range h.origin + ahead {
-		if _, key, err := ledger.Named(seal.Private, seal.origin(n+1)); err == nil && !slices.Contains(keys, key) {
+		if _, key, err := ledger.Named(seal.Private, seal.origin(n+1)); err == nil {
 			keys = append(keys, key)
 		}
 	}
@@ -163,7 +163,8 @@ func (tx *Tx) keys() (all []string, err error) {
 }
 
 // next says what becomes of a database that is behind.
-const next = "stop every server; restore a newer copy, or begin a new origin: sallyport-server ledger continue --config FILE"
+const next = "stop every server; restore a newer copy, or begin a new origin: " +
+	"sallyport-server ledger continue --config FILE"
 
 func behind(size, want int64) error {
 	return fault.New(fault.Refused, fault.Ledger, next,
@@ -227,18 +228,13 @@ func (g *guard) fits(ctx context.Context, q queries, h *head) error {
 	g.mu.Lock()
 	last, leaf, failed := g.last, g.leaf, g.failed
 	g.mu.Unlock()
-	switch {
-	case h.origin != g.number:
-		return fault.New(fault.Refused, fault.Ledger, "start the server again",
-			"the ledger is continued by its origin %d, and this server signs origin %d", h.origin, g.number)
-	case h.key != g.key:
-		return fault.New(fault.Refused, fault.Ledger, "start the server again with the key that counts",
-			"the key of the ledger was changed")
-	case h.leaves() < last.Size:
-		return behind(h.leaves(), last.Size)
-	case failed != nil:
+	if err := g.stillSigns(h, last.Size); err != nil {
+		return err
+	}
+	if failed != nil {
 		return failed
-	case last.Size == 0:
+	}
+	if last.Size == 0 {
 		return nil
 	}
 	got, err := hashes{ctx, q, h.hashes, nil}.ReadHashes([]int64{tlog.StoredHashIndex(0, last.Size-1)})
@@ -247,6 +243,21 @@ func (g *guard) fits(ctx context.Context, q queries, h *head) error {
 	}
 	if got[0] != leaf {
 		return forked(last.Size)
+	}
+	return nil
+}
+
+// stillSigns says why this server signs nothing of a ledger: another origin or key counts, or the database is behind.
+func (g *guard) stillSigns(h *head, least int64) error {
+	switch {
+	case h.origin != g.number:
+		return fault.New(fault.Refused, fault.Ledger, "start the server again",
+			"the ledger is continued by its origin %d, and this server signs origin %d", h.origin, g.number)
+	case h.key != g.key:
+		return fault.New(fault.Refused, fault.Ledger, "start the server again with the key that counts",
+			"the ledger is signed by the key %s, and this server has %s", h.key, g.key)
+	case h.leaves() < least:
+		return behind(h.leaves(), least)
 	}
 	return nil
 }
@@ -295,8 +306,8 @@ func (g *guard) write(ctx context.Context, s *Store, least int64) (c ledger.Chec
 	if err != nil {
 		return c, leaf, err
 	}
-	if h.origin != g.number || h.leaves() < least {
-		return c, leaf, behind(h.leaves(), least)
+	if err := g.stillSigns(&h, least); err != nil {
+		return c, leaf, err
 	}
 	c, text, err := s.sign(ctx, &h, g.signer, g.more...)
 	if err != nil {
@@ -444,8 +455,7 @@ func (tx *Tx) closes(h *head, by note.Signer) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.tx.ExecContext(tx.ctx, `insert into signed (origin, size, note) values ($1, $2, $3) on conflict (origin, size) do nothing`, h.origin, h.leaves(), text)
-	return err
+	return shown(tx.ctx, tx.tx, h, text)
 }
 
 // Ended is what is left of an origin that has ended: its last checkpoint that this database holds all leaves of, and
@@ -464,10 +474,11 @@ func (tx *Tx) begin(seal Seal, h *head, number int64, text string, leaf ledger.L
 	const insert = `insert into origin (n, name, base, hashes, size, note) values ($1, $2, $3, $4, $5, $6)`
 	name, last := seal.origin(h.origin), text
 	if number > h.origin+1 { // nothing is left of the origin that the checkpoint is of
-		if _, err := tx.tx.ExecContext(tx.ctx, insert, number-1, seal.origin(number-1), h.size, 0, 0, text); err != nil {
+		_, err := tx.tx.ExecContext(tx.ctx, insert, number-1, seal.origin(number-1), h.size, 0, 0, text)
+		if err != nil {
 			return err
 		}
-		err := tx.tx.QueryRowContext(tx.ctx, `select note from signed where origin = $1 order by size desc limit 1`,
+		err = tx.tx.QueryRowContext(tx.ctx, `select note from signed where origin = $1 order by size desc limit 1`,
 			h.origin).Scan(&last)
 		if err != nil {
 			return fault.Errorf("the last checkpoint of %s: %w", name, err)

@@ -480,8 +480,11 @@ func TestG11_a_server_that_signs_with_a_key_that_was_changed_appends_nothing(t *
 	if _, err := open(t, url).Rotate(t.Context(), after, x.Private, time.Unix(9, 0)); err != nil {
 		t.Fatal(err)
 	}
-	if err := appends(running, 1); err == nil || !strings.Contains(err.Error(), "the key of the ledger was changed") {
+	if err := appends(running, 1); err == nil || !strings.Contains(err.Error(), "the ledger is signed by the key") {
 		t.Errorf("got %v", err)
+	}
+	if f := text(t, x.File); strings.Count(f, "\n— ") != 2 {
+		t.Errorf("the checkpoint of the change is signed by one key alone: %s", f)
 	}
 	lost := after
 	lost.Private = other(t)
@@ -491,6 +494,82 @@ func TestG11_a_server_that_signs_with_a_key_that_was_changed_appends_nothing(t *
 	}
 	if err := appends(still, 1); err == nil || !strings.Contains(err.Error(), "the ledger is continued by its origin 2") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestG11_a_database_that_cannot_be_read_is_not_continued(t *testing.T) {
+	kinds(t, func(t *testing.T, url string) {
+		x := seal(t)
+		s := guarded(t, url, x)
+		adds(t, s, 3)
+		if _, err := s.DB.Exec(`delete from hash`); err != nil {
+			t.Fatal(err)
+		}
+		lost := x
+		lost.Private = other(t)
+		_, err := s.Continue(t.Context(), lost, time.Unix(9, 0))
+		if err == nil || !strings.Contains(err.Error(), "of the ledger") {
+			t.Errorf("got %v", err)
+		}
+		var n int
+		if err := s.DB.QueryRow(`select origin from head`).Scan(&n); err != nil || n != 1 {
+			t.Errorf("the origin is %d, %v; want 1", n, err)
+		}
+	})
+}
+
+func TestG11_of_an_origin_that_ended_only_leaves_that_are_there_are_shown(t *testing.T) {
+	kinds(t, func(t *testing.T, url string) {
+		x := seal(t)
+		s := guarded(t, url, x)
+		adds(t, s, 3)
+		want, err := s.Checkpoint(t.Context(), s.Signer())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.DB.Exec(`insert into signed (origin, size, note) values (1, 9, 'more than is there')`); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, there, err := s.Ended(t.Context(), 1); there || err != nil {
+			t.Errorf("an origin that lasts has ended: %v", err)
+		}
+		lost := x
+		lost.Private = other(t)
+		if _, err := s.Continue(t.Context(), lost, time.Unix(9, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if got, base, there, err := s.Ended(t.Context(), 1); got != want || base != 0 || !there || err != nil {
+			t.Errorf("got %q from %d, %t, %v; want %q", got, base, there, err, want)
+		}
+	})
+}
+
+// A server that could not write the file tries again with each transaction, also after the key was changed.
+func TestG11_the_file_holds_what_the_key_that_counts_has_signed(t *testing.T) {
+	url := urls(t)["PostgreSQL"]
+	x := seal(t)
+	x.File = filepath.Join(t.TempDir(), "below", "ledger.checkpoint")
+	dir := filepath.Dir(x.File)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	running := guarded(t, url, x)
+	adds(t, running, 1)
+	if err := os.Rename(dir, dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	adds(t, running, 1) // the file stays behind
+	if err := os.Rename(dir+"-away", dir); err != nil {
+		t.Fatal(err)
+	}
+	after := x
+	after.Private = other(t)
+	if _, err := open(t, url).Rotate(t.Context(), after, x.Private, time.Unix(9, 0)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, running, func(*keep.Tx) error { return nil })
+	if _, err := ledger.Open(text(t, x.File), []string{verifier(t, after, x.Name)}); err != nil {
+		t.Errorf("the server with the key before has replaced the checkpoint: %v", err)
 	}
 }
 

@@ -14,30 +14,27 @@ import (
 // Import puts an export into an empty database, whose ledger it is from there on: to move from one kind of database to
 // the other. The export verifies by keys, and the key of the seal is the one that signs it.
 func (s *Store) Import(ctx context.Context, seal Seal, export io.ReadSeeker, keys []string) (ledger.Summary, error) {
-	var number int64
-	var key string
 	const most = 100 // origins
-	for n := range most {
-		_, k, err := ledger.Named(seal.Private, seal.origin(int64(n)+1))
+	own := map[string]int64{}
+	for n := range int64(most) {
+		_, k, err := ledger.Named(seal.Private, seal.origin(n+1))
 		if err != nil {
 			return ledger.Summary{}, err
 		}
-		keys = append(keys, k)
+		keys, own[seal.origin(n+1)] = append(keys, k), n+1
 	}
-	sum, err := ledger.Verify(export, distinct(keys))
+	sum, err := ledger.Verify(export, keys)
 	if err != nil {
 		return sum, err
 	}
-	for n := range most {
-		if seal.origin(int64(n)+1) == sum.Checkpoint.Origin {
-			number = int64(n) + 1
-		}
-	}
-	if _, key, err = ledger.Named(seal.Private, sum.Checkpoint.Origin); err != nil {
+	number, is := own[sum.Checkpoint.Origin]
+	_, key, err := ledger.Named(seal.Private, sum.Checkpoint.Origin)
+	if err != nil {
 		return sum, err
 	}
-	if _, err := ledger.Open(sum.Signed, []string{key}); err != nil || number == 0 {
-		return sum, fault.New(fault.Usage, fault.Config, "let ledger: name and key be those of the ledger that is imported",
+	if _, err := ledger.Open(sum.Signed, []string{key}); err != nil || !is {
+		return sum, fault.New(fault.Usage, fault.Config,
+			"let ledger: name and key be those of the ledger that is imported",
 			"the export of %s is not signed by the key of the configuration", sum.Checkpoint.Origin)
 	}
 	if _, err := export.Seek(0, io.SeekStart); err != nil {
@@ -90,22 +87,11 @@ func (tx *Tx) take(h *head, export io.Reader, sum ledger.Summary, key string) er
 		return err
 	}
 	if signed != sum.Signed || h.leaves() != sum.Checkpoint.Size || root != sum.Checkpoint.Root {
-		return fault.New(fault.Refused, fault.Ledger, "import a file that nobody changes meanwhile",
+		return fault.New(fault.Refused, fault.Ledger, "import a file that stays as it is meanwhile",
 			"the export was another one when it was read again")
 	}
 	if _, err := tx.tx.ExecContext(tx.ctx, `update head set size = $1, origin = $2`, h.size, h.origin); err != nil {
 		return err
 	}
 	return tx.signedBy(key)
-}
-
-func distinct(all []string) (out []string) {
-	seen := map[string]bool{}
-	for _, k := range all {
-		if !seen[k] {
-			out = append(out, k)
-		}
-		seen[k] = true
-	}
-	return out
 }

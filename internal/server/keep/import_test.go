@@ -2,9 +2,13 @@ package keep_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/ledger"
@@ -66,6 +70,44 @@ func TestG11_an_export_is_imported_whole_or_not_at_all(t *testing.T) {
 		}
 		if _, err := into.Import(t.Context(), x, bytes.NewReader(whole), nil); fault.Of(err).Code != fault.Config {
 			t.Errorf("into a database that has a ledger: got %v", err)
+		}
+	})
+}
+
+func TestG11_a_key_that_an_import_announces_has_signed_what_was_kept_before(t *testing.T) {
+	url, into := urls(t)["SQLite"], urls(t)["SQLite"]
+	x := seal(t)
+	s := guarded(t, url, x)
+	adds(t, s, 2)
+	kept := text(t, x.File) // by the key before alone
+	after := x
+	after.Private = other(t)
+	if _, err := s.Rotate(t.Context(), after, x.Private, time.Unix(9, 0)); err != nil {
+		t.Fatal(err)
+	}
+	whole := export(t, s)
+	after.File = filepath.Join(t.TempDir(), "moved.checkpoint")
+	if err := os.WriteFile(after.File, []byte(kept), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, into).Import(t.Context(), after, bytes.NewReader(whole), nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestG11_a_leaf_that_is_missing_in_the_database_is_not_passed_over(t *testing.T) {
+	kinds(t, func(t *testing.T, url string) {
+		s := guarded(t, url, seal(t))
+		adds(t, s, 5)
+		for _, n := range []int64{4, 1} { // the last, and one in between
+			if _, err := s.DB.Exec(`delete from leaf where n = $1`, n); err != nil {
+				t.Fatal(err)
+			}
+			seen := int64(0)
+			err := s.Leaves(t.Context(), 0, 5, func(int64, []byte) error { seen++; return nil })
+			if fault.Of(err).Code != fault.Ledger || !strings.Contains(err.Error(), fmt.Sprintf("leaf %d of the", n)) || seen != 0 {
+				t.Errorf("without leaf %d: got %v after %d", n, err, seen)
+			}
 		}
 	})
 }

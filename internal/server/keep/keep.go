@@ -37,7 +37,7 @@ type Store struct {
 	lock   *os.File      // of the SQLite file, for the life of the process
 	guard  *guard        // of the ledger; nil: it is not sealed
 
-	Committed func([]ledger.Leaf) // is told of leaves when they are committed; nil: nobody is
+	Committed func([]ledger.Leaf) // takes leaves when they are committed; nil: they are told to no one
 }
 
 // PostgreSQL reports which of the two databases it is.
@@ -118,7 +118,9 @@ func openSQLite(path string) (*Store, error) {
 	}
 	// A transaction takes the lock of writers when it begins, and waits for it; else it could fail where it first
 	// writes.
-	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
+	const options = "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
+		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
+	db, err := sql.Open("sqlite", "file:"+path+options)
 	if err != nil {
 		_ = lock.Close()
 		return nil, fault.New(fault.Usage, fault.Config, "", "opening the database: %w", fault.Cause(err))
@@ -169,41 +171,56 @@ func (s *Store) dialect(text string) string {
 // Migrate brings the tables to the form that this server knows. They go forward alone.
 func (s *Store) Migrate(ctx context.Context) error {
 	return s.Alone(ctx, func() error {
-		if _, err := s.DB.ExecContext(ctx, s.dialect(`create table if not exists migration (n integer primary key, sha256 text not null, at integer not null)`)); err != nil {
+		if _, err := s.DB.ExecContext(ctx, s.dialect(`create table if not exists migration (
+			n integer primary key, sha256 text not null, at integer not null)`)); err != nil {
 			return fault.Errorf("migrating the database: %w", err)
 		}
-		files, err := migrations.ReadDir("migrations")
+		all, done, err := s.migrations(ctx)
 		if err != nil {
 			return err
 		}
-		done, err := s.migrated(ctx)
-		if err != nil {
-			return err
-		}
-		if len(done) > len(files) {
-			return fault.New(fault.Usage, fault.Config, "use the newer server: migrations go forward alone",
-				"the database has migration %d, and this server knows %d", len(done), len(files))
-		}
-		for i, f := range files {
-			text, err := migrations.ReadFile("migrations/" + f.Name())
-			if err != nil {
-				return err
-			}
-			sum := sha256.Sum256(text)
-			digest := hex.EncodeToString(sum[:])
-			if i < len(done) {
-				if done[i] != digest {
-					return fault.New(fault.Usage, fault.Config, "use the server that made this database",
-						"migration %d of the database is another one than this server's", i+1)
-				}
-				continue
-			}
-			if err := s.step(ctx, i+1, string(text), digest); err != nil {
+		for i := done; i < len(all); i++ {
+			if err := s.step(ctx, i+1, all[i]); err != nil {
 				return fault.Errorf("migration %d of the database: %w", i+1, err)
 			}
 		}
 		return nil
 	})
+}
+
+// A migration is one step of the tables.
+type migration struct{ text, digest string }
+
+// migrations are those that this server knows, of which the database has the first ones. A database that has others is
+// refused.
+func (s *Store) migrations(ctx context.Context) (all []migration, done int, err error) {
+	files, err := migrations.ReadDir("migrations")
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, f := range files {
+		text, err := migrations.ReadFile("migrations/" + f.Name())
+		if err != nil {
+			return nil, 0, err
+		}
+		sum := sha256.Sum256(text)
+		all = append(all, migration{string(text), hex.EncodeToString(sum[:])})
+	}
+	digests, err := s.migrated(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(digests) > len(all) {
+		return nil, 0, fault.New(fault.Usage, fault.Config, "use the newer server: migrations go forward alone",
+			"the database has migration %d, and this server knows %d", len(digests), len(all))
+	}
+	for i, d := range digests {
+		if d != all[i].digest {
+			return nil, 0, fault.New(fault.Usage, fault.Config, "use the server that made this database",
+				"migration %d of the database is another one than this server's", i+1)
+		}
+	}
+	return all, len(digests), nil
 }
 
 func (s *Store) migrated(ctx context.Context) (digests []string, err error) {
@@ -222,20 +239,20 @@ func (s *Store) migrated(ctx context.Context) (digests []string, err error) {
 	return digests, rows.Err()
 }
 
-func (s *Store) step(ctx context.Context, n int, text, digest string) error {
+func (s *Store) step(ctx context.Context, n int, m migration) error {
 	tx, err := s.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // nothing, after the commit
 	empty := func(t string) bool { return strings.TrimSpace(t) == "" }
-	for _, statement := range slices.DeleteFunc(strings.Split(text, ";"), empty) {
+	for _, statement := range slices.DeleteFunc(strings.Split(m.text, ";"), empty) {
 		if _, err := tx.ExecContext(ctx, s.dialect(statement)); err != nil {
 			first, _, _ := strings.Cut(strings.TrimSpace(statement), "\n")
 			return fmt.Errorf("%w, in %q", err, first)
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `insert into migration values ($1, $2, $3)`, n, digest,
+	if _, err := tx.ExecContext(ctx, `insert into migration values ($1, $2, $3)`, n, m.digest,
 		time.Now().UnixMilli()); err != nil {
 		return err
 	}

@@ -331,6 +331,43 @@ func TestJ08_a_database_of_a_newer_server_is_refused(t *testing.T) {
 	})
 }
 
+func TestJ08_a_database_is_only_read_by_the_program_that_knows_its_tables(t *testing.T) {
+	for kind, url := range urls(t) {
+		t.Run(kind, func(t *testing.T) {
+			refused := func(what, want string) {
+				t.Helper()
+				s, err := keep.OpenToRead(t.Context(), url)
+				if err == nil {
+					s.Close()
+				}
+				if err == nil || fault.Of(err).Code != fault.Config || !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: got %v, want %q", what, err, want)
+				}
+			}
+			refused("it is empty, or not there", "reading the database: ")
+			s := open(t, url)
+			reader, err := keep.OpenToRead(t.Context(), url)
+			if err != nil {
+				t.Fatalf("a database at work: got %v", err)
+			}
+			if _, err := reader.Size(t.Context()); err != nil {
+				t.Error(err)
+			}
+			reader.Close()
+			for _, x := range []struct{ what, statement, want string }{
+				{"a newer one", `insert into migration values (99, 'x', 0)`, "and this server knows"},
+				{"an older one", `delete from migration where n > 2`, "the database has 2 migrations"},
+				{"another one", `update migration set sha256 = 'y' where n = 1`, "is another one than this server's"},
+			} {
+				if _, err := s.DB.Exec(x.statement); err != nil {
+					t.Fatal(err)
+				}
+				refused(x.what, x.want)
+			}
+		})
+	}
+}
+
 func TestO02_a_password_is_in_no_error(t *testing.T) {
 	for _, url := range []string{"postgres://user:hunter22@127.0.0.1:1/x?connect_timeout=1",
 		"postgres://user:hunter22@127.0.0.1:port/x"} {
@@ -370,4 +407,21 @@ func TestJ08_evidence_is_kept_once_and_found_by_run_and_by_subject(t *testing.T)
 			}
 		}
 	})
+}
+
+func TestO02_a_database_is_read_by_the_user_of_the_server_alone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server.db")
+	if err := os.WriteFile(path, nil, 0o644); err != nil { // as a copy that was put back may be
+		t.Fatal(err)
+	}
+	open(t, "sqlite:"+path)
+	files, err := filepath.Glob(path + "*")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("there are %v, %v", files, err)
+	}
+	for _, name := range files {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
 }

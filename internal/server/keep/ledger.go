@@ -125,7 +125,8 @@ func (tx *Tx) put(h *head, r hashes, body []byte, hash tlog.Hash) error {
 	for j, x := range made {
 		i := at + int64(j)
 		r.made[i] = x
-		if _, err := tx.tx.ExecContext(tx.ctx, `insert into hash (i, h) values ($1, $2)`, r.before+i, x[:]); err != nil {
+		_, err := tx.tx.ExecContext(tx.ctx, `insert into hash (i, h) values ($1, $2)`, r.before+i, x[:])
+		if err != nil {
 			return fault.Errorf("a hash of the ledger: %w", err)
 		}
 	}
@@ -160,8 +161,14 @@ func (s *Store) Checkpoint(ctx context.Context, by note.Signer, more ...note.Sig
 	if _, text, err = s.sign(ctx, &h, by, more...); err != nil {
 		return "", err
 	}
-	_, err = s.DB.ExecContext(ctx, `insert into signed (origin, size, note) values ($1, $2, $3) on conflict (origin, size) do nothing`, h.origin, h.leaves(), text)
-	return text, err
+	return text, shown(ctx, s.DB, &h, text)
+}
+
+// shown keeps a checkpoint, for it is shown to others.
+func shown(ctx context.Context, q queries, h *head, text string) error {
+	_, err := q.ExecContext(ctx, `insert into signed (origin, size, note) values ($1, $2, $3)
+		on conflict (origin, size) do nothing`, h.origin, h.leaves(), text)
+	return err
 }
 
 // sign signs a state that is committed.

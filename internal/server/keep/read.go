@@ -25,18 +25,21 @@ func OpenToRead(ctx context.Context, url string) (*Store, error) {
 			return nil, err
 		}
 	}
-	files, err := migrations.ReadDir("migrations")
+	all, done, err := s.migrations(ctx)
+	switch {
+	case err != nil && fault.Of(err).Kind == fault.Usage: // another program's database
+	case err != nil:
+		err = fault.New(fault.Usage, fault.Config, "let database name one that a server of this version has started on",
+			"reading the database: %w", withoutSecret(err, url))
+	case done < len(all):
+		err = fault.New(fault.Usage, fault.Config, "start the server of this version on it once",
+			"the database has %d migrations, and this program needs %d", done, len(all))
+	}
 	if err != nil {
 		s.Close()
 		return nil, err
 	}
-	done, err := s.migrated(ctx)
-	if err == nil && len(done) == len(files) {
-		return s, nil
-	}
-	s.Close()
-	return nil, fault.New(fault.Usage, fault.Config, "start the server of this version on it once",
-		"the database has %d migrations, and this program knows %d", len(done), len(files))
+	return s, nil
 }
 
 // LeafOf is the leaf of an answer: what the ledger has of it.

@@ -109,7 +109,7 @@ func (tx *Tx) expire(r Retention, x storedLeaf, d *Deleted) error {
 		return nil
 	}
 	switch l.Kind {
-	case ledger.NewKey, ledger.Continued, ledger.Deleted: // without them nobody can verify, or see what is missing
+	case ledger.NewKey, ledger.Continued, ledger.Deleted: // without them no one can verify, or see what is missing
 		return nil
 	case ledger.Attested, ledger.Approved, ledger.Entered, ledger.Left:
 		if stays, err := tx.evidenceStays(l.About.Evidence, r); err != nil || stays {
@@ -168,9 +168,12 @@ func (tx *Tx) evidenceStays(digest string, r Retention) (bool, error) {
 		return n > 0, err
 	}
 	// What the run itself released stays with its run: approvals and entries are about other subjects as well.
-	ids, err := tx.texts(`select distinct r.decision from released r where r.subject in (select subject from about where digest = $1)
-		union select x.id from evidence e join deployment d on d.host = e.host and d.repository = e.repository and d.run = e.run
-		join decision x on x.host = d.host and x.repository = d.repository and x.deployment = d.id where e.digest = $1`, digest)
+	ids, err := tx.texts(`select distinct r.decision from released r
+		where r.subject in (select subject from about where digest = $1)
+		union select x.id from evidence e join deployment d
+		on d.host = e.host and d.repository = e.repository and d.run = e.run
+		join decision x on x.host = d.host and x.repository = d.repository and x.deployment = d.id
+		where e.digest = $1`, digest)
 	if err != nil {
 		return false, err
 	}
@@ -209,7 +212,8 @@ func (tx *Tx) stays(id string, r Retention) (bool, error) {
 	var at int64
 	var state string
 	err := tx.tx.QueryRowContext(tx.ctx, `select x.at, d.state from decision x join deployment d
-		on d.host = x.host and d.repository = x.repository and d.id = x.deployment where x.id = $1`, id).Scan(&at, &state)
+		on d.host = x.host and d.repository = x.repository and d.id = x.deployment where x.id = $1`, id).
+		Scan(&at, &state)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil // it came with an export, and nothing else is known of it
 	}
@@ -291,9 +295,10 @@ func (tx *Tx) release(w Waiting, d event.Decision, leaf int64) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.changes(`insert into released (host, repository, environment, leaf, subject, name, decision, deployment, at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`, w.Host, w.Repository.ID, w.Environment, leaf, s,
-			strings.Join(names, ""), d.ID, w.ID, d.At.UnixMilli()); err != nil {
+		if _, err := tx.changes(`insert into released (host, repository, environment, leaf, subject, name, decision,
+			deployment, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`,
+			w.Host, w.Repository.ID, w.Environment, leaf, s, strings.Join(names, ""), d.ID, w.ID,
+			d.At.UnixMilli()); err != nil {
 			return fault.Errorf("what is in the environment: %w", err)
 		}
 	}

@@ -56,7 +56,8 @@ func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
 
 // Delivered notes a delivery, and reports whether it is the first of its identifier.
 func (tx *Tx) Delivered(host, id, name string, at time.Time) (first bool, err error) {
-	r, err := tx.tx.ExecContext(tx.ctx, `insert into delivery (host, id, at, event) values ($1, $2, $3, $4) on conflict (host, id) do nothing`, host, id, at.UnixMilli(), name)
+	r, err := tx.tx.ExecContext(tx.ctx, `insert into delivery (host, id, at, event) values ($1, $2, $3, $4)
+		on conflict (host, id) do nothing`, host, id, at.UnixMilli(), name)
 	if err != nil {
 		return false, err
 	}
@@ -66,9 +67,12 @@ func (tx *Tx) Delivered(host, id, name string, at time.Time) (first bool, err er
 
 // Ask notes a deployment that waits, and reports whether it is new. What is known of one already stays.
 func (tx *Tx) Ask(d event.Deployment) (first bool, err error) {
-	r, err := tx.tx.ExecContext(tx.ctx, `insert into deployment (host, repository, id, owner, name, run, attempt, environment, installation, commit_sha, ref, asked, state, told, notes, failing)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open', '', 0, 0) on conflict (host, repository, id) do nothing`,
-		d.Host, d.Repository.ID, d.ID, d.Owner, d.Name, d.Run, d.Attempt, d.Environment, d.Installation, d.Commit, d.Ref, d.Asked.UnixMilli())
+	r, err := tx.tx.ExecContext(tx.ctx, `insert into deployment (host, repository, id, owner, name, run, attempt,
+		environment, installation, commit_sha, ref, asked, state, told, notes, failing)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open', '', 0, 0)
+		on conflict (host, repository, id) do nothing`,
+		d.Host, d.Repository.ID, d.ID, d.Owner, d.Name, d.Run, d.Attempt, d.Environment, d.Installation,
+		d.Commit, d.Ref, d.Asked.UnixMilli())
 	if err != nil {
 		return false, err
 	}
@@ -96,7 +100,8 @@ type Waiting struct {
 	Failing time.Time // since when nothing can be found out about it; zero: it can
 }
 
-const columns = `host, repository, id, owner, name, run, attempt, environment, installation, commit_sha, ref, asked, state, told, notes, failing`
+const columns = `host, repository, id, owner, name, run, attempt, environment, installation, commit_sha, ref, asked,
+	state, told, notes, failing`
 
 func scanWaiting(row interface{ Scan(...any) error }) (w Waiting, err error) {
 	var asked, failing int64
@@ -111,9 +116,10 @@ func scanWaiting(row interface{ Scan(...any) error }) (w Waiting, err error) {
 	return w, err
 }
 
-// Deployment returns one; there is false if nobody has asked about it.
+// Deployment returns one; there is false if the platform has not asked about it.
 func (s *Store) Deployment(ctx context.Context, r event.Repository, id int64) (w Waiting, there bool, err error) {
-	w, err = scanWaiting(s.DB.QueryRowContext(ctx, `select `+columns+` from deployment where host = $1 and repository = $2 and id = $3`, r.Host, r.ID, id))
+	w, err = scanWaiting(s.DB.QueryRowContext(ctx, `select `+columns+` from deployment
+		where host = $1 and repository = $2 and id = $3`, r.Host, r.ID, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return w, false, nil
 	}
@@ -122,7 +128,8 @@ func (s *Store) Deployment(ctx context.Context, r event.Repository, id int64) (w
 
 // Undecided are the deployments that have no answer which has arrived, the oldest first.
 func (s *Store) Undecided(ctx context.Context) (all []Waiting, err error) {
-	rows, err := s.DB.QueryContext(ctx, `select `+columns+` from deployment where state in ('open', 'decided') order by asked`)
+	rows, err := s.DB.QueryContext(ctx, `select `+columns+` from deployment where state in ('open', 'decided')
+		order by asked`)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +154,8 @@ func (s *Store) Open(ctx context.Context) (n int, oldest time.Time, err error) {
 
 // Attempted moves a deployment to the attempt that the platform names for it now.
 func (tx *Tx) Attempted(w Waiting, attempt int, state State) error {
-	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set attempt = $1, state = $2 where host = $3 and repository = $4 and id = $5`, attempt, string(state), w.Host, w.Repository.ID, w.ID)
+	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set attempt = $1, state = $2
+		where host = $3 and repository = $4 and id = $5`, attempt, string(state), w.Host, w.Repository.ID, w.ID)
 	return err
 }
 
@@ -157,7 +165,8 @@ func (tx *Tx) Failing(w Waiting, since time.Time) error {
 	if !since.IsZero() {
 		at = since.UnixMilli()
 	}
-	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set failing = $1 where host = $2 and repository = $3 and id = $4`,
+	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set failing = $1
+		where host = $2 and repository = $3 and id = $4`,
 		at, w.Host, w.Repository.ID, w.ID)
 	return err
 }
@@ -176,7 +185,8 @@ func (tx *Tx) Now(w Waiting, now time.Time) error {
 
 // Noted keeps the last status note.
 func (tx *Tx) Noted(w Waiting, text string) error {
-	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set told = $1, notes = notes + 1 where host = $2 and repository = $3 and id = $4`, text, w.Host, w.Repository.ID, w.ID)
+	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set told = $1, notes = notes + 1
+		where host = $2 and repository = $3 and id = $4`, text, w.Host, w.Repository.ID, w.ID)
 	return err
 }
 
@@ -190,9 +200,11 @@ func (tx *Tx) Decide(w Waiting, d event.Decision, leaf int64) error {
 	if there && (!old.Arrived.IsZero() || old.Answer == event.Rejected) {
 		return ErrDecided
 	}
-	_, err = tx.tx.ExecContext(tx.ctx, `insert into decision (id, host, repository, deployment, leaf, at, answer, watched, code, reason, policy, input, verdict, kept, subjects, arrived)
+	_, err = tx.tx.ExecContext(tx.ctx, `insert into decision (id, host, repository, deployment, leaf, at, answer,
+		watched, code, reason, policy, input, verdict, kept, subjects, arrived)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0)`,
-		d.ID, w.Host, w.Repository.ID, w.ID, leaf, d.At.UnixMilli(), string(d.Answer), number(d.Watched), d.Code, d.Reason, d.Policy, d.Input, d.Verdict, d.Kept, strings.Join(d.Subjects, " "))
+		d.ID, w.Host, w.Repository.ID, w.ID, leaf, d.At.UnixMilli(), string(d.Answer), number(d.Watched),
+		d.Code, d.Reason, d.Policy, d.Input, d.Verdict, d.Kept, strings.Join(d.Subjects, " "))
 	if err != nil {
 		return err
 	}
@@ -220,7 +232,8 @@ func (s *Store) Decision(ctx context.Context, w Waiting) (event.Decision, bool, 
 func (tx *Tx) decision(w Waiting) (event.Decision, bool, error) {
 	if tx.store.PostgreSQL() {
 		// The row of the deployment orders those who decide about it.
-		if _, err := tx.tx.ExecContext(tx.ctx, `select 1 from deployment where host = $1 and repository = $2 and id = $3 for update`, w.Host, w.Repository.ID, w.ID); err != nil {
+		if _, err := tx.tx.ExecContext(tx.ctx, `select 1 from deployment
+			where host = $1 and repository = $2 and id = $3 for update`, w.Host, w.Repository.ID, w.ID); err != nil {
 			return event.Decision{}, false, err
 		}
 	}
@@ -231,7 +244,8 @@ const decided = `id, at, answer, watched, code, reason, policy, input, verdict, 
 
 func decision(ctx context.Context, q queries, w Waiting) (event.Decision, bool, error) {
 	return scanDecision(q.QueryRowContext(ctx, `select `+decided+` from decision
-		where host = $1 and repository = $2 and deployment = $3 order by leaf desc limit 1`, w.Host, w.Repository.ID, w.ID))
+		where host = $1 and repository = $2 and deployment = $3 order by leaf desc limit 1`, w.Host, w.Repository.ID,
+		w.ID))
 }
 
 func scanDecision(row *sql.Row) (d event.Decision, there bool, err error) {
@@ -243,20 +257,22 @@ func scanDecision(row *sql.Row) (d event.Decision, there bool, err error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, false, nil
 	}
-	d.At, d.Answer, d.Watched, d.Subjects = time.UnixMilli(at), event.Answer(answer), watched == 1, strings.Fields(subjects)
+	d.At, d.Answer, d.Watched, d.Subjects = time.UnixMilli(at), event.Answer(answer), watched == 1,
+		strings.Fields(subjects)
 	if arrived != 0 {
 		d.Arrived = time.UnixMilli(arrived)
 	}
 	return d, err == nil, err
 }
 
-// Released reports whether an environment was approved in an attempt of a run. The platform then releases each deployment that waits
-// there.
+// Released reports whether an environment was approved in an attempt of a run. The platform then releases each
+// deployment that waits there.
 func (tx *Tx) Released(u event.Unit) (bool, error) {
 	var n int
 	err := tx.tx.QueryRowContext(tx.ctx, `select count(*) from decision x join deployment d
 		on d.host = x.host and d.repository = x.repository and d.id = x.deployment
-		where d.host = $1 and d.repository = $2 and d.run = $3 and lower(d.environment) = lower($4) and d.attempt = $5 and x.answer = 'approved'`,
+		where d.host = $1 and d.repository = $2 and d.run = $3 and lower(d.environment) = lower($4)
+		and d.attempt = $5 and x.answer = 'approved'`,
 		u.Host, u.ID, u.Run, u.Environment, u.Attempt).Scan(&n)
 	return n > 0, err
 }
@@ -269,11 +285,12 @@ func (s *Store) Decided(ctx context.Context, id string) (event.Decision, bool, e
 // Arrived notes that the platform took an answer, or that it waits for none, and reports whether that is the first of
 // the deployment: two servers may have sent one.
 func (tx *Tx) Arrived(w Waiting, id string, at time.Time, state State) (first bool, err error) {
-	if _, err := tx.head(); err != nil { // before other rows, as those do who append, so that nobody waits in a circle
+	if _, err := tx.head(); err != nil { // before other rows, as where leaves are appended
 		return false, err
 	}
 	var n int
-	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from decision where host = $1 and repository = $2 and deployment = $3 and arrived <> 0`,
+	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from decision where host = $1 and repository = $2
+		and deployment = $3 and arrived <> 0`,
 		w.Host, w.Repository.ID, w.ID).Scan(&n)
 	if err != nil {
 		return false, err
@@ -297,8 +314,8 @@ type Evidence struct {
 	Body    []byte
 	About   []Subject
 	Named   bool // the policy names its signer in each respect
-	// Entered and Left are the environment that it is an entry into, or says that an entry has failed in; "": it does not.
-	// They are not kept.
+	// Entered and Left are the environment that it is an entry into, or says that an entry has failed in; "": it does
+	// not. They are not kept.
 	Entered, Left string
 }
 
@@ -307,14 +324,11 @@ type Subject struct{ Digest, Name string }
 
 // Keep keeps evidence, and reports whether it is new: content is kept once.
 func (tx *Tx) Keep(e Evidence) (first bool, err error) {
-	named := 0
-	if e.Named {
-		named = 1
-	}
 	r, err := tx.tx.ExecContext(tx.ctx, `insert into evidence
 		(digest, host, repository, owner, run, attempt, type, signer, at, body, named)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (digest) do nothing`,
-		e.Digest, e.Host, e.ID, e.Owner, e.Run, e.Attempt, e.Type, e.Signer, e.At.UnixMilli(), e.Body, named)
+		e.Digest, e.Host, e.ID, e.Owner, e.Run, e.Attempt, e.Type, e.Signer, e.At.UnixMilli(), e.Body,
+		number(e.Named))
 	if err != nil {
 		return false, err
 	}
@@ -322,7 +336,8 @@ func (tx *Tx) Keep(e Evidence) (first bool, err error) {
 		return false, err
 	}
 	for _, a := range e.About {
-		if _, err := tx.tx.ExecContext(tx.ctx, `insert into about (subject, digest, name) values ($1, $2, $3) on conflict (subject, digest) do nothing`, a.Digest, e.Digest, a.Name); err != nil {
+		if _, err := tx.tx.ExecContext(tx.ctx, `insert into about (subject, digest, name) values ($1, $2, $3)
+			on conflict (subject, digest) do nothing`, a.Digest, e.Digest, a.Name); err != nil {
 			return false, err
 		}
 	}
@@ -331,12 +346,14 @@ func (tx *Tx) Keep(e Evidence) (first bool, err error) {
 
 // OfRun is the evidence that was pushed by a run, the oldest first.
 func (s *Store) OfRun(ctx context.Context, r event.Repository, run int64) ([]Evidence, error) {
-	return s.evidence(ctx, `select digest, run, attempt, type, signer, at, body from evidence where host = $1 and repository = $2 and run = $3 order by at, digest`, r.Host, r.ID, run)
+	return s.evidence(ctx, `select digest, run, attempt, type, signer, at, body from evidence where host = $1
+		and repository = $2 and run = $3 order by at, digest`, r.Host, r.ID, run)
 }
 
 // AboutSubject is the evidence about a digest that a repository has pushed.
 func (s *Store) AboutSubject(ctx context.Context, r event.Repository, subject string) ([]Evidence, error) {
-	return s.evidence(ctx, `select e.digest, e.run, e.attempt, e.type, e.signer, e.at, e.body from evidence e join about a on a.digest = e.digest
+	return s.evidence(ctx, `select e.digest, e.run, e.attempt, e.type, e.signer, e.at, e.body from evidence e
+		join about a on a.digest = e.digest
 		where e.host = $1 and e.repository = $2 and a.subject = $3 order by e.at, e.digest`, r.Host, r.ID, subject)
 }
 
@@ -383,7 +400,8 @@ func (s *Store) subjects(ctx context.Context, digest string) (all []Subject, err
 
 // Used notes the identifier of a token, and reports whether it is used the first time.
 func (tx *Tx) Used(issuer, id string, until time.Time) (first bool, err error) {
-	r, err := tx.tx.ExecContext(tx.ctx, `insert into token (issuer, id, until) values ($1, $2, $3) on conflict (issuer, id) do nothing`, issuer, id, until.UnixMilli())
+	r, err := tx.tx.ExecContext(tx.ctx, `insert into token (issuer, id, until) values ($1, $2, $3)
+		on conflict (issuer, id) do nothing`, issuer, id, until.UnixMilli())
 	if err != nil {
 		return false, err
 	}
@@ -398,13 +416,15 @@ func (tx *Tx) Policy(r event.Repository, digest string) (before string, err erro
 	if err != nil && !errors.Is(err, sql.ErrNoRows) || before == digest {
 		return before, err
 	}
-	_, err = tx.tx.ExecContext(tx.ctx, `insert into policy (host, repository, digest) values ($1, $2, $3) on conflict (host, repository) do update set digest = excluded.digest`, r.Host, r.ID, digest)
+	_, err = tx.tx.ExecContext(tx.ctx, `insert into policy (host, repository, digest) values ($1, $2, $3)
+		on conflict (host, repository) do update set digest = excluded.digest`, r.Host, r.ID, digest)
 	return before, err
 }
 
 // Count is how many bundles a run has pushed.
 func (tx *Tx) Count(r event.Repository, run int64) (n int, err error) {
-	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from evidence where host = $1 and repository = $2 and run = $3`, r.Host, r.ID, run).Scan(&n)
+	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from evidence where host = $1 and repository = $2
+		and run = $3`, r.Host, r.ID, run).Scan(&n)
 	return n, err
 }
 
@@ -452,7 +472,8 @@ func (s *Store) Owner(ctx context.Context, host, repository string) (owner strin
 func (tx *Tx) Open(r event.Repository, run int64) (all []int64, err error) {
 	const most = 100
 	rows, err := tx.tx.QueryContext(tx.ctx, `select id from deployment where host = $1 and repository = $2
-		and (run = $3 or $3 = 0) and state in ('open', 'decided') order by asked desc limit $4`, r.Host, r.ID, run, most)
+		and (run = $3 or $3 = 0) and state in ('open', 'decided') order by asked desc limit $4`, r.Host, r.ID, run,
+		most)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,8 @@ func explain(args []string, stdout, stderr io.Writer) error {
 		return fault.New(fault.Usage, fault.Config, "sallyport-server explain ID --config FILE", "explain needs an ID")
 	}
 	format := "text"
-	c, err := configured("explain "+id, args, stderr, func(f *flag.FlagSet) { f.StringVar(&format, "format", format, "") })
+	c, err := configured("explain "+id, args, stderr,
+		func(f *flag.FlagSet) { f.StringVar(&format, "format", format, "") })
 	if err != nil {
 		return err
 	}
@@ -40,6 +41,7 @@ func explain(args []string, stdout, stderr io.Writer) error {
 	if err := report.Text(stdout, rec, report.Screen{}); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "answered  %s at %s\njudged again: the same\n", d.Answer, d.At.UTC().Format(time.RFC3339))
+	_, err = fmt.Fprintf(stdout, "answered  %s at %s\njudged again: the same\n", d.Answer,
+		d.At.UTC().Format(time.RFC3339))
 	return err
 }

@@ -65,7 +65,7 @@ func mend(what string, args []string, stdout, stderr io.Writer) error {
 		fault.Cut(what))
 }
 
-// keys are what whoever verifies has to know from here on.
+// keys prints those that verify the ledger from here on.
 func keys(w io.Writer, l ledger.Leaf) error {
 	_, err := fmt.Fprintf(w, "before    %s\nkey       %s\n", l.About.Before, l.About.Key)
 	return err
@@ -73,7 +73,8 @@ func keys(w io.Writer, l ledger.Leaf) error {
 
 func rotate(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var before string
-	c, err := configured("ledger rotate", args, stderr, func(f *flag.FlagSet) { f.StringVar(&before, "before", "", "") })
+	c, err := configured("ledger rotate", args, stderr,
+		func(f *flag.FlagSet) { f.StringVar(&before, "before", "", "") })
 	if err != nil {
 		return err
 	}

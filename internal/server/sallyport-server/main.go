@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/server/serve"
+	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
 // version is set when a release is built.
@@ -61,15 +62,17 @@ const usage = `sallyport-server answers a platform that asks before it releases 
   sallyport-server key --name NAME --out FILE      make the key that signs the ledger; its public part is printed
   sallyport-server app manifest --name NAME --url URL   what GitHub's page for making an app takes
   sallyport-server explain ID --config FILE        judge an answer again from what was kept with it
-  sallyport-server ledger continue --config FILE   begin a new origin, where the database was put back or the key is lost
+  sallyport-server ledger continue --config FILE   begin a new origin: the database was put back, or the key is lost
   sallyport-server ledger rotate --config FILE --before OLDKEY   change the key that signs the ledger
-  sallyport-server ledger import --config FILE --export FILE   put an export into an empty database; --key KEY: one before
+  sallyport-server ledger import --config FILE --export FILE     put an export into an empty database; --key KEY names a
+                                                   key that signed before
   sallyport-server version
 `
 
 func command(args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
-		return fault.New(fault.Usage, fault.Config, "sallyport-server --config server.yaml", "nothing is said")
+		return fault.New(fault.Usage, fault.Config, "sallyport-server --config server.yaml",
+			"neither a command nor a configuration is named")
 	}
 	switch {
 	case args[0] == "version", args[0] == "--version":
@@ -86,6 +89,9 @@ func command(args []string, stdout, stderr io.Writer) error {
 		return explain(args[1:], stdout, stderr)
 	case len(args) > 1 && args[0] == "ledger":
 		return mend(args[1], args[2:], stdout, stderr)
+	case !strings.HasPrefix(args[0], "-"):
+		return fault.New(fault.Usage, fault.Config, "sallyport-server help", "there is no command %q",
+			fault.Cut(strings.Join(args[:min(len(args), 2)], " ")))
 	}
 	return serving(args, stderr)
 }
@@ -101,7 +107,7 @@ func flags(name string, stderr io.Writer, args []string, define func(*flag.FlagS
 		return fault.New(fault.Usage, fault.Config, "", "nothing was done")
 	}
 	if err == nil && f.NArg() > 0 {
-		err = fmt.Errorf("%q is no flag", f.Arg(0))
+		err = fmt.Errorf("%q stands without a flag", fault.Cut(f.Arg(0)))
 	}
 	if err != nil {
 		return fault.New(fault.Usage, fault.Config, "sallyport-server help", "%w", err)
@@ -119,12 +125,13 @@ func key(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if name == "" || out == "" {
-		return fault.New(fault.Usage, fault.Config, "sallyport-server key --name sallyport.example.com/ledger --out ledger.key", "key needs --name and --out")
+		return fault.New(fault.Usage, fault.Config,
+			"sallyport-server key --name sallyport.example.com/ledger --out ledger.key", "key needs --name and --out")
 	}
 	private, public, err := note.GenerateKey(rand.Reader, name)
 	if err != nil || strings.ContainsAny(name, "+ \t\r\n") {
 		return fault.New(fault.Usage, fault.Config, "name it without a space and a plus",
-			"the name %q cannot be one of a ledger", name)
+			"the name %q cannot be one of a ledger", fault.Cut(name))
 	}
 	w, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -149,7 +156,12 @@ func manifest(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if url == "" {
-		return fault.New(fault.Usage, fault.Config, "sallyport-server app manifest --url https://sallyport.example.com", "app manifest needs --url")
+		return fault.New(fault.Usage, fault.Config,
+			"sallyport-server app manifest --url https://sallyport.example.com", "app manifest needs --url")
+	}
+	url = strings.TrimSuffix(url, "/")
+	if _, err := store.NewServer(url, nil); err != nil {
+		return err // deliveries would come over a connection that others can read
 	}
 	b, err := github.Manifest(name, url, serve.Door)
 	if err != nil {

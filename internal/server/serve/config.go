@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
@@ -29,7 +29,7 @@ type Config struct {
 	Hosts    []Host
 	Policies []Policy
 	Tenants  []Tenant
-	Read     string // file of the token that reads the ledger; "": nobody does
+	Read     string // file of the token that reads the ledger; "": there is none
 	Missing  time.Duration
 	Links    age     // how long the link to a verdict leads there
 	Retain   *Retain // nil: nothing is deleted
@@ -104,7 +104,7 @@ func (r *configReader) complain(n *yamlnode.Node, format string, args ...any) {
 func (r *configReader) fields(n *yamlnode.Node, what string, names ...string) map[string]*yamlnode.Node {
 	out := map[string]*yamlnode.Node{}
 	if n == nil || n.Kind != yamlnode.Map {
-		r.complain(n, "%s is no mapping", what)
+		r.complain(n, "%s is something else than a mapping", what)
 		return out
 	}
 	for _, f := range n.Again {
@@ -126,7 +126,7 @@ func (r *configReader) text(n *yamlnode.Node, what string, needed bool) string {
 		r.complain(n, "%s is missing", what)
 	case n == nil:
 	case n.Kind != yamlnode.Scalar || n.Text == "":
-		r.complain(n, "%s is no text", what)
+		r.complain(n, "%s is empty, or something else than a text", what)
 	default:
 		return n.Text
 	}
@@ -138,7 +138,7 @@ func (r *configReader) list(n *yamlnode.Node, what string) []*yamlnode.Node {
 	case n == nil:
 		return nil
 	case n.Kind != yamlnode.List:
-		r.complain(n, "%s is no list", what)
+		r.complain(n, "%s is something else than a list", what)
 		return nil
 	}
 	return n.Items
@@ -146,14 +146,23 @@ func (r *configReader) list(n *yamlnode.Node, what string) []*yamlnode.Node {
 
 func (r *configReader) numbers(n *yamlnode.Node, what string) (all []string) {
 	for _, x := range r.list(n, what) {
-		v, err := strconv.ParseInt(x.Text, 10, 64)
-		if err != nil || v <= 0 || x.Kind != yamlnode.Scalar {
+		if number(x) == 0 {
 			r.complain(x, "%s: %q, want a number: names change hands", what, x.Text)
 			continue
 		}
 		all = append(all, x.Text)
 	}
 	return all
+}
+
+// number is one of a repository or an owner as a platform writes it; 0: it is something else. The texts of numbers are
+// compared, so that another form of a good one, such as 007, would be the number of no repository.
+func number(n *yamlnode.Node) int64 {
+	v, err := strconv.ParseInt(n.Text, 10, 64)
+	if err != nil || v < 0 || n.Kind != yamlnode.Scalar || strconv.FormatInt(v, 10) != n.Text {
+		return 0
+	}
+	return v
 }
 
 // ReadConfig reads a configuration, and complains of all that is wrong in it.
@@ -187,8 +196,7 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 	}
 	c := &Config{dir: filepath.Dir(path), URL: strings.TrimSuffix(r.text(m["url"], "url", true), "/"),
 		Listen: defaultListen, Database: r.text(m["database"], "database", true), Missing: defaultMissing}
-	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Host == "" || u.Path != "" || u.User != nil ||
-		u.Scheme != "https" && !loopback(u)) {
+	if _, err := store.NewServer(c.URL, nil); c.URL != "" && err != nil { // what clients take
 		r.complain(m["url"], "url %q, want https and a host alone", c.URL)
 	}
 	if n := m["listen"]; n != nil {
@@ -244,11 +252,6 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 	return c, nil
 }
 
-func loopback(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "http" && (ip.IsLoopback() || u.Hostname() == "localhost")
-}
-
 func (r *configReader) host(n *yamlnode.Node) Host {
 	m := r.fields(n, "a platform", "host", "api", "app", "key", "webhook-secret", "webhook-secret-before", "issuer")
 	h := Host{Host: strings.TrimSuffix(r.text(m["host"], "host", true), "/"), API: r.text(m["api"], "api", false),
@@ -288,11 +291,12 @@ func (r *configReader) policy(n *yamlnode.Node, hosts []Host) Policy {
 // git reads where a policy is in a repository.
 func (r *configReader) git(n *yamlnode.Node) *Git {
 	m := r.fields(n, "git", "repository", "id", "branch", "path")
-	g := &Git{Repository: r.text(m["repository"], "git: repository", true), Branch: r.text(m["branch"], "git: branch", true),
-		Path: r.text(m["path"], "git: path", true)}
-	id, err := strconv.ParseInt(r.text(m["id"], "git: id", true), 10, 64)
-	if g.ID = id; m["id"] != nil && (err != nil || id <= 0) {
-		r.complain(m["id"], "git: id %q, want a number: names change hands", m["id"].Text)
+	g := &Git{Repository: r.text(m["repository"], "git: repository", true),
+		Branch: r.text(m["branch"], "git: branch", true), Path: r.text(m["path"], "git: path", true)}
+	if id := m["id"]; r.text(id, "git: id", true) != "" {
+		if g.ID = number(id); g.ID == 0 {
+			r.complain(id, "git: id %q, want a number: names change hands", id.Text)
+		}
 	}
 	if strings.HasPrefix(g.Branch, "refs/") {
 		r.complain(m["branch"], "git: branch %q, want the name of a branch, such as main", g.Branch)
@@ -325,7 +329,7 @@ func (r *configReader) tenant(n *yamlnode.Node, hosts []Host) Tenant {
 	m := r.fields(n, "a tenant", "host", "owner", "read-token")
 	t := Tenant{Owner: r.text(m["owner"], "owner", true), Read: r.text(m["read-token"], "read-token", true)}
 	t.Host = r.of(n, "tenant", r.text(m["host"], "host", false), hosts)
-	if v, err := strconv.ParseInt(t.Owner, 10, 64); t.Owner != "" && (err != nil || v <= 0) {
+	if t.Owner != "" && number(m["owner"]) == 0 {
 		r.complain(m["owner"], "owner: %q, want a number: names change hands", t.Owner)
 	}
 	if n != nil {
@@ -377,7 +381,7 @@ func (c *Config) path(name string) string {
 	return filepath.Join(c.dir, name)
 }
 
-// secret reads a file that nobody else may read.
+// secret reads a file that only the user of the server may read.
 func (c *Config) secret(name, what string) ([]byte, error) {
 	path := c.path(name)
 	info, err := os.Stat(path)
@@ -385,7 +389,8 @@ func (c *Config) secret(name, what string) ([]byte, error) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s %q: %w", what, path, fault.Cause(err))
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fault.New(fault.Usage, fault.Config, "chmod 600 "+path, "%s %q may be read by others", what, path)
+		return nil, fault.New(fault.Usage, fault.Config, "chmod 600 "+path,
+			"%s %q may be read by others: its mode is %04o, want 0600", what, path, info.Mode().Perm())
 	}
 	const most, shortest = 64 << 10, 16
 	b, err := file.Read(path, most)

@@ -22,15 +22,19 @@ func Explain(ctx context.Context, c *Config, id string) (d event.Decision, rec r
 		return d, rec, err
 	}
 	if !there {
-		return d, rec, fault.New(fault.Usage, fault.Config, "take it from the link in the answer, or from the leaf: decision",
-			"there is no answer %q", fault.Cut(id))
+		return d, rec, fault.New(fault.Usage, fault.Config,
+			"take it from the link in the answer, or from the leaf: decision",
+			"the database has no answer of the identifier %q", fault.Cut(id))
 	}
 	leaf, there, err := s.LeafOf(ctx, id)
 	if err != nil {
 		return d, rec, err
 	}
 	if !there {
-		return d, rec, fault.New(fault.Refused, fault.Replay, "", "the leaf of the answer %q was deleted", fault.Cut(id))
+		return d, rec, fault.New(fault.Refused, fault.Replay,
+			"verify an export of the ledger with the checkpoints that you keep",
+			"the leaf of the answer %q is not in the database: it was deleted, or somebody changed the database",
+			fault.Cut(id))
 	}
 	rec, err = decide.Explain(d, leaf)
 	return d, rec, err

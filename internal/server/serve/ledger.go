@@ -81,17 +81,20 @@ func Rotate(ctx context.Context, c *Config, before string, at time.Time) (ledger
 	})
 }
 
-// checkpoint is the newest signed state of the ledger. It says nothing about anybody.
+// checkpoint is the newest signed state of the ledger. It names no tenant, so it needs no token.
 func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
 	text, err := s.keep.Checkpoint(r.Context(), s.keep.Signer())
-	if err != nil {
-		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "no checkpoint"))
+	if err != nil { // its text names files and addresses, and anybody may ask
+		s.Log.Error("there is no checkpoint", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))
+		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable,
+			"try again; if it stays so, let the server's operator look into its log",
+			"the server cannot sign a checkpoint of its ledger now"))
 		return
 	}
 	_, _ = io.WriteString(w, text) // the client may be gone
 }
 
-// A reader is who has a token that reads the ledger.
+// A reader has a token that reads the ledger: the whole of it, or what is of a tenant.
 type reader struct {
 	token [sha256.Size]byte // its digest: all are compared in the same time
 	all   bool
@@ -129,8 +132,8 @@ func (c *Config) readers() (all []reader, err error) {
 	return all, nil
 }
 
-// line is a leaf as a reader may see it: its bytes, or its hash if it is another tenant's. What the server says of
-// itself is everybody's.
+// line is a leaf as a reader may see it: its bytes, or its hash if it is another tenant's. Each reader
+// sees what the server says of itself.
 func (r *reader) line(body []byte) ([]byte, error) {
 	if r.all || ledger.Hidden(body) {
 		return body, nil
@@ -145,7 +148,7 @@ func (r *reader) line(body []byte) ([]byte, error) {
 	return ledger.HiddenLine(ledger.HashOf(body)), nil
 }
 
-// reading lets those in who have a token. For others there is nothing here.
+// reading serves readers that have a token, and answers 404 to others.
 func (s *Server) reading(serve func(http.ResponseWriter, *http.Request, *reader) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -164,7 +167,7 @@ func (s *Server) reading(serve func(http.ResponseWriter, *http.Request, *reader)
 	}
 }
 
-// readerOf is whose token it is; nil: nobody's.
+// readerOf finds the reader that has a token; nil: there is none.
 func (s *Server) readerOf(token string) (who *reader) {
 	sum := sha256.Sum256([]byte(token))
 	for i := range s.readers {
@@ -234,7 +237,7 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request, who *reader) err
 	out := bufio.NewWriter(w)
 	const page = 1000
 	err = s.keep.LeavesFrom(r.Context(), p.base, 0, p.checkpoint.Size, func(n int64, body []byte) error {
-		if n%page == 0 { // who reads slowly may, who does not read may not
+		if n%page == 0 { // a slow reader may go on, one that stands still may not
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(perPage)) // it is one of net/http
 		}
 		line, err := who.line(body)
@@ -245,7 +248,7 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request, who *reader) err
 	})
 	if err != nil {
 		s.Log.Error("an export was not finished", "reason", fault.Bound(err.Error()))
-		return nil // without its last line it is no export, and who has gone gets no answer
+		return nil // the last line is missing, which every reader of an export refuses
 	}
 	_, _ = out.Write(append(ledger.LastLine(p.signed), '\n')) // the client may be gone
 	_ = out.Flush()
@@ -283,12 +286,12 @@ func (s *Server) leaves(w http.ResponseWriter, r *http.Request, who *reader) err
 
 // proof makes one of a leaf that the reader sees, or that the ledger begins with what it was at a smaller size.
 func (s *Server) proof(w http.ResponseWriter, r *http.Request, who *reader) error {
+	if r.URL.Query().Has("origin") {
+		return errNotThere
+	}
 	p, err := s.part(r)
 	if err != nil {
 		return err
-	}
-	if p.has.Has("origin") {
-		return errNotThere
 	}
 	out := ledger.Proof{Version: ledger.Version, Checkpoint: p.signed}
 	switch {

@@ -90,7 +90,7 @@ func TestRetention_a_time_that_is_too_short_is_refused(t *testing.T) {
 		"retention: {after: 101y}":              `retention: after "101y"`,
 		"retention: {audit-window: 0d}":         `retention: audit-window "0d"`,
 		"retention: {keep: 10y}":                `retention has no key "keep"`,
-		"retention: forever":                    `retention is no mapping`,
+		"retention: forever":                    `retention is something else than a mapping`,
 		"verdict-links: 90":                     `verdict-links "90"`,
 		"metrics: 9187":                         `metrics "9187", want HOST:PORT`,
 		"metrics: \"127.0.0.1:" + w.port + "\"": "and another than listen",
