@@ -248,17 +248,21 @@ func (r *run) prove(f *os.File, in ledgerInputs, kept []string) error {
 
 // exportLedger fetches what a server's ledger is for the owner of a token. What does not verify is not written.
 func (r *run) exportLedger(address string, in ledgerInputs, kept []string) error {
-	if r.in.Output == "" || in.Read == "" {
-		return usage("export needs --output FILE and --read-token FILE")
+	if r.in.Output == "" || in.Read == "" && r.platform == nil {
+		return usage("export needs --output FILE, and outside of a job --read-token FILE")
 	}
-	const most = 4 << 10
-	token, err := content(in.Read, most)
-	if err != nil {
-		return err
+	token := func(ctx context.Context) (string, error) {
+		return r.platform.IDToken(ctx, strings.TrimSuffix(address, "/"))
 	}
-	s, err := places.NewServer(address, func(context.Context) (string, error) {
-		return strings.TrimSpace(string(token)), nil
-	})
+	if in.Read != "" {
+		const most = 4 << 10
+		b, err := content(in.Read, most)
+		if err != nil {
+			return err
+		}
+		token = func(context.Context) (string, error) { return strings.TrimSpace(string(b)), nil }
+	}
+	s, err := places.NewServer(address, token)
 	if err != nil {
 		return err
 	}

@@ -522,7 +522,7 @@ func ledger() Component {
 			{Name: "kept", Usage: "a file with a checkpoint that was kept: what came before it has to be the same", List: true, Kind: Path, Where: Flag},
 			{Name: "leaf", Usage: "with prove: the place of the leaf, from 0", Where: Flag, Pattern: `^([0-9]{1,18})?$`},
 			{Name: "output", Usage: "with prove: the file to write the proof to; empty: standard output. With export: the file to write it to", Kind: Path, Where: Flag},
-			{Name: "read-token", Usage: "with export: a file with the token that the server's operator has given you", Kind: Path, Where: Flag},
+			{Name: "read-token", Usage: "with export: a file with the token that the server's operator has given you; a job needs none for its own repository's leaves", Kind: Path, Where: Flag},
 			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
 		},
 	}

@@ -20,11 +20,11 @@ func (s *Server) Checkpoint(ctx context.Context) (string, error) {
 // Leaves fetches the first leaves of a server's ledger, as the owner of a token may see them: one line for each. Memory
 // stays flat.
 func (s *Server) Leaves(ctx context.Context, size int64, w io.Writer) error {
-	token, err := s.Token(ctx)
-	if err != nil {
-		return err
-	}
 	for n := int64(0); n < size; {
+		token, err := s.Token(ctx) // that of a job is short-lived, and a ledger is long
+		if err != nil {
+			return err
+		}
 		b, err := s.get(ctx, "v1/ledger/leaves", url.Values{"from": {strconv.FormatInt(n, 10)}}, token)
 		if err != nil {
 			return err

@@ -56,6 +56,7 @@ const (
 // A Decision is an answer, and what it rests on.
 type Decision struct {
 	ID       string // 128 random bits, in hexadecimal; the link in a status note holds it
+	Of       Repository
 	Answer   Answer
 	At       time.Time
 	Watched  bool   // the environment is only watched: it is approved whatever the verdict is

@@ -240,11 +240,13 @@ func (tx *Tx) decision(w Waiting) (event.Decision, bool, error) {
 	return decision(tx.ctx, tx.tx, w)
 }
 
-const decided = `id, at, answer, watched, code, reason, policy, input, verdict, kept, subjects, arrived`
+const decided = `x.id, x.at, answer, watched, x.code, x.reason, policy, input, verdict, kept, subjects, arrived,
+	x.host, x.repository, d.owner from decision x join deployment d
+	on d.host = x.host and d.repository = x.repository and d.id = x.deployment`
 
 func decision(ctx context.Context, q queries, w Waiting) (event.Decision, bool, error) {
-	return scanDecision(q.QueryRowContext(ctx, `select `+decided+` from decision
-		where host = $1 and repository = $2 and deployment = $3 order by leaf desc limit 1`, w.Host, w.Repository.ID,
+	return scanDecision(q.QueryRowContext(ctx, `select `+decided+`
+		where x.host = $1 and x.repository = $2 and x.deployment = $3 order by x.leaf desc limit 1`, w.Host, w.Repository.ID,
 		w.ID))
 }
 
@@ -253,7 +255,7 @@ func scanDecision(row *sql.Row) (d event.Decision, there bool, err error) {
 	var watched int
 	var subjects, answer string
 	err = row.Scan(&d.ID, &at, &answer, &watched, &d.Code, &d.Reason, &d.Policy, &d.Input, &d.Verdict, &d.Kept,
-		&subjects, &arrived)
+		&subjects, &arrived, &d.Of.Host, &d.Of.ID, &d.Of.Owner)
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, false, nil
 	}
@@ -279,7 +281,7 @@ func (tx *Tx) Released(u event.Unit) (bool, error) {
 
 // Decided returns an answer by its identifier.
 func (s *Store) Decided(ctx context.Context, id string) (event.Decision, bool, error) {
-	return scanDecision(s.DB.QueryRowContext(ctx, `select `+decided+` from decision where id = $1`, id))
+	return scanDecision(s.DB.QueryRowContext(ctx, `select `+decided+` where x.id = $1`, id))
 }
 
 // Arrived notes that the platform took an answer, or that it waits for none, and reports whether that is the first of

@@ -4,14 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -92,95 +89,6 @@ func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(w, text) // the client may be gone
-}
-
-// A reader has a token that reads the ledger: the whole of it, or what is of a tenant.
-type reader struct {
-	token [sha256.Size]byte // its digest: all are compared in the same time
-	all   bool
-	host  string // a tenant's
-	owner string
-}
-
-// readers are those of the configuration.
-func (c *Config) readers() (all []reader, err error) {
-	add := func(name, what string, r reader) error {
-		token, err := c.secret(name, what)
-		if err != nil {
-			return err
-		}
-		r.token = sha256.Sum256(token)
-		for _, x := range all {
-			if x.token == r.token {
-				return fault.New(fault.Usage, fault.Config, "make a token for each: openssl rand -hex 32",
-					"%s is the token of another reader", what)
-			}
-		}
-		all = append(all, r)
-		return nil
-	}
-	if c.Read != "" {
-		if err := add(c.Read, "the token that reads the ledger", reader{all: true}); err != nil {
-			return nil, err
-		}
-	}
-	for _, t := range c.Tenants {
-		if err := add(t.Read, "the token of the tenant "+t.Owner, reader{host: t.Host, owner: t.Owner}); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// line is a leaf as a reader may see it: its bytes, or its hash if it is another tenant's. Each reader
-// sees what the server says of itself.
-func (r *reader) line(body []byte) ([]byte, error) {
-	if r.all || ledger.Hidden(body) {
-		return body, nil
-	}
-	l, err := ledger.ParseLeaf(body)
-	if err != nil {
-		return nil, err
-	}
-	if l.Host == "" || r.sees(l.Host, l.Owner) {
-		return body, nil
-	}
-	return ledger.HiddenLine(ledger.HashOf(body)), nil
-}
-
-// reading serves readers that have a token, and answers 404 to others.
-func (s *Server) reading(serve func(http.ResponseWriter, *http.Request, *reader) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		who := s.readerOf(token)
-		if !is || who == nil {
-			http.NotFound(w, r)
-			return
-		}
-		switch err := serve(w, r, who); {
-		case errors.Is(err, errNotThere):
-			http.NotFound(w, r)
-		case err != nil:
-			s.Log.Error("the ledger was not read", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))
-			refuse(w, err)
-		}
-	}
-}
-
-// readerOf finds the reader that has a token; nil: there is none.
-func (s *Server) readerOf(token string) (who *reader) {
-	sum := sha256.Sum256([]byte(token))
-	for i := range s.readers {
-		if subtle.ConstantTimeCompare(sum[:], s.readers[i].token[:]) == 1 {
-			who = &s.readers[i]
-		}
-	}
-	return who
-}
-
-// sees reports whether a reader may see what is of an owner.
-func (r *reader) sees(host, owner string) bool {
-	return r.all || host == r.host && owner == r.owner && owner != ""
 }
 
 // errNotThere says that there is nothing, or nothing for this reader.

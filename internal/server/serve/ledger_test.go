@@ -292,6 +292,46 @@ func TestTenants_without_a_token_nothing_of_the_ledger_is_there(t *testing.T) {
 	}
 }
 
+func TestJ07_a_job_reads_the_leaves_of_its_own_repository(t *testing.T) {
+	t.Parallel()
+	worlds(t, "1s", func(w *world) {
+		other := w.neighbour() // of the same owner
+		w.lab.Set(w, "/github/repos/"+other,
+			map[string]any{"id": w.id + 1_000_000, "owner_id": 4242, "protected": []string{"production"}})
+		w.write("server.yaml", strings.Replace(w.read("server.yaml"), "owners: [999]", "owners: [4242]", 1))
+		w.starts()
+		w.run(113)
+		w.attests(113, w.url, nil)
+		w.lab.Set(w, "/github/repos/"+other+"/runs/114",
+			map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit})
+		w.lab.Waits(w, other, 114, "production", nil)
+		w.until("the other is answered", func() bool { return w.ledger().Kinds[ledger.Answered] == 1 })
+		dir := w.TempDir()
+		w.inJob(dir, 113, nil, "ledger", "export", "--key", w.key, "--output", "fetched.jsonl", w.url)
+		b, err := os.ReadFile(filepath.Join(dir, "fetched.jsonl"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		if got := string(b); !strings.Contains(got, `"name":"`+w.repo+`"`) || strings.Contains(got, other) {
+			w.Errorf("it reads %s", got)
+		}
+		for i, line := range strings.Split(strings.TrimSpace(w.export()), "\n") {
+			for who, x := range map[string]struct {
+				token string
+				reads bool
+			}{
+				"its job":                  {w.token(113, nil), !strings.Contains(line, other)},
+				"a job without any policy": {w.token(113, map[string]any{"repository_id": "1", "repository_owner_id": "1"}), false},
+			} {
+				status, _ := w.get("/v1/ledger/proof?leaf="+strconv.Itoa(i), x.token)
+				if isLeaf := strings.Contains(line, `"kind"`); (status == http.StatusOK) != (x.reads && isLeaf) {
+					w.Errorf("%s, leaf %d: status %d, %s", who, i, status, line)
+				}
+			}
+		}
+	})
+}
+
 func TestTenants_that_cannot_be_told_apart_are_refused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "", "10m")

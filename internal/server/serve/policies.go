@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -12,51 +13,28 @@ import (
 )
 
 // policy hands the policy of a repository to a job of that repository, and to holders of a token that reads it, so
-// that one digest is approved, judged by the gate and judged here. For others there is none.
-func (s *Server) policy(w http.ResponseWriter, r *http.Request) {
-	repository, err := s.asked(r)
-	if err != nil {
-		s.Log.Error("a policy was not looked up", "reason", fault.Bound(err.Error()))
-		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "not looked up"))
-		return
+// that one digest is approved, judged by the gate and judged here.
+func (s *Server) policy(w http.ResponseWriter, r *http.Request, who *reader) error {
+	q := r.URL.Query()
+	of := event.Repository{Host: hostOf(q), ID: q.Get("repository"), Owner: who.owner}
+	if who.repository != "" { // a job's token says what it is of
+		of.Host, of.ID = cmp.Or(of.Host, who.host), cmp.Or(of.ID, who.repository)
+	} else if owner, err := s.keep.Owner(r.Context(), of.Host, of.ID); err != nil {
+		return err
+	} else if of.Owner = owner; owner == "" {
+		return errNotThere
 	}
-	rule, err := s.rule(repository)
-	digest := r.URL.Query().Get("digest")
-	if err != nil || repository.ID == "" || rule == nil || digest != "" && digest != rule.Digest.String() {
-		http.NotFound(w, r)
-		return
+	if !who.sees(of) {
+		return errNotThere
+	}
+	rule, err := s.rule(of)
+	digest := q.Get("digest")
+	if err != nil || rule == nil || digest != "" && digest != rule.Digest.String() {
+		return cmp.Or(err, errNotThere)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(store.Served{Digest: rule.Digest.String(), Source: rule.Source,
-		Files: rule.Files}) // it may be gone
-}
-
-// asked is the repository that a request is about, if who asks may know of it.
-func (s *Server) asked(r *http.Request) (none event.Repository, err error) {
-	token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !is {
-		return none, nil
-	}
-	q := r.URL.Query()
-	host, id := hostOf(q), q.Get("repository")
-	if reader := s.readerOf(token); reader != nil {
-		owner, err := s.keep.Owner(r.Context(), host, id)
-		if err != nil || owner == "" || !reader.sees(host, owner) {
-			return none, err
-		}
-		return event.Repository{Host: host, ID: id, Owner: owner}, nil
-	}
-	who, err := s.taker.Who(r.Context(), token)
-	switch {
-	case err != nil && fault.Of(err).Kind == fault.Unavailable:
-		return none, err
-	case err != nil:
-		s.Log.Warn("a question was refused", "code", fault.Of(err).Code)
-		return none, nil
-	case host != "" && host != who.Host, id != "" && id != who.ID:
-		return none, nil
-	}
-	return who.Repository, nil
+	return json.NewEncoder(w).Encode(store.Served{Digest: rule.Digest.String(), Source: rule.Source,
+		Files: rule.Files})
 }
 
 // said takes words of people about releases, from anybody: the signatures say who speaks.

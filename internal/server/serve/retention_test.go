@@ -60,6 +60,19 @@ func TestRetention_ends_bodies_where_a_configuration_says_so_and_links_in_any_ca
 		if status, _ := w.get(link, ""); status != http.StatusNotFound {
 			w.Errorf("the link of an old verdict: status %d", status)
 		}
+		for who, x := range map[string]struct {
+			token string
+			want  int
+		}{
+			"a job of the repository": {w.token(161, nil), http.StatusOK},
+			"who reads everything":    {"reads-the-ledger-of-this-test", http.StatusOK},
+			"a job of another one":    {w.token(161, map[string]any{"repository_id": "1"}), http.StatusNotFound},
+			"a guess":                 {"guessed", http.StatusNotFound},
+		} {
+			if status, _ := w.get(link, x.token); status != x.want {
+				w.Errorf("J07: the old verdict, for %s: status %d, want %d", who, status, x.want)
+			}
+		}
 		if s := w.ledger(kept); s.Hidden != 0 {
 			w.Errorf("%d bodies were deleted, and no configuration says so", s.Hidden)
 		}

@@ -229,7 +229,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST "+Door, s.delivered)
 	mux.HandleFunc("POST /v1/evidence", s.counted(s.pushed))
 	mux.HandleFunc("POST /v1/approvals", s.said)
-	mux.HandleFunc("GET /v1/policy", s.policy)
+	mux.HandleFunc("GET /v1/policy", s.reading(s.policy))
 	mux.HandleFunc("GET /v1/decisions/{id}", s.decision)
 	mux.HandleFunc("GET /v1/ledger/checkpoint", s.checkpoint)
 	mux.HandleFunc("GET /v1/ledger/export", s.reading(s.export))
@@ -418,15 +418,26 @@ func unkept(w http.ResponseWriter, kept int, f fault.Fault) {
 	_ = json.NewEncoder(w).Encode(said) // the client may be gone
 }
 
-// decision shows one verdict to who has its link.
+// decision shows one verdict to who has its link, and, when the link has ended, to who may read what is of the repository.
 func (s *Server) decision(w http.ResponseWriter, r *http.Request) {
 	d, there, err := s.keep.Decided(r.Context(), r.PathValue("id"))
-	if err != nil || !there || len(d.Verdict) == 0 || d.At.Before(s.Config.Links.before(s.Now())) {
+	if err != nil || !there || len(d.Verdict) == 0 {
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(d.Verdict) // the client may be gone
+	show := func(w http.ResponseWriter, r *http.Request, who *reader) error {
+		if who != nil && !who.sees(d.Of) {
+			return errNotThere
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(d.Verdict) // the client may be gone
+		return nil
+	}
+	if d.At.Before(s.Config.Links.before(s.Now())) {
+		s.reading(show)(w, r)
+		return
+	}
+	_ = show(w, r, nil) // nothing is refused to who has the link
 }
 
 func (s *Server) readiness(w http.ResponseWriter, r *http.Request) {

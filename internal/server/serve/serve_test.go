@@ -272,10 +272,6 @@ func (w *world) attests(run int64, server string, more map[string]any) (said, bu
 // job runs a command that signs in a job of a run, which has built a file app. It returns what it printed.
 func (w *world) job(dir string, run int64, server string, more map[string]any, args ...string) string {
 	w.Helper()
-	claims := map[string]any{"repository": w.repo, "repository_id": fmt.Sprint(w.id),
-		"run_id": strconv.FormatInt(run, 10), "run_attempt": "1"}
-	maps.Copy(claims, more)
-	job := w.lab.As(w, "github", claims)
 	if app := filepath.Join(dir, "app"); !exists(app) {
 		if err := os.WriteFile(app, []byte("built by run "+strconv.FormatInt(run, 10)), 0o600); err != nil {
 			w.Fatal(err)
@@ -288,6 +284,16 @@ func (w *world) job(dir string, run int64, server string, more map[string]any, a
 	if server != "" {
 		args = slices.Insert(args, 1, "--server", server)
 	}
+	return w.inJob(dir, run, more, args...)
+}
+
+// inJob runs a command in a job of a run.
+func (w *world) inJob(dir string, run int64, more map[string]any, args ...string) string {
+	w.Helper()
+	claims := map[string]any{"repository": w.repo, "repository_id": fmt.Sprint(w.id),
+		"run_id": strconv.FormatInt(run, 10), "run_attempt": "1"}
+	maps.Copy(claims, more)
+	job := w.lab.As(w, "github", claims)
 	c := exec.Command(filepath.Join(programs, "sallyport"), args...)
 	c.Dir = dir
 	for _, name := range []string{"SALLYPORT_SIGNING_CONFIG", "SALLYPORT_TRUSTED_ROOT", "SALLYPORT_AUTHORITY"} {
