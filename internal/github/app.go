@@ -38,6 +38,7 @@ type App struct {
 	mu     sync.Mutex // of the maps
 	tokens map[tokenOf]*grant
 	left   map[int64]trial.Quota // by installation
+	runs   map[runOf]time.Time   // that are at work, as was seen at that time
 	files  *files
 }
 
@@ -71,7 +72,7 @@ var mayRead = map[string]string{"contents": "read", "metadata": "read"}
 // NewApp reads the private key of an app, in PEM.
 func NewApp(server, api, id string, key []byte) (*App, error) {
 	a := &App{ID: id, Now: time.Now, tokens: map[tokenOf]*grant{}, left: map[int64]trial.Quota{},
-		files: newFiles(maxFiles)}
+		runs: map[runOf]time.Time{}, files: newFiles(maxFiles)}
 	if id == "" {
 		return nil, fault.New(fault.Usage, fault.Config, "take the client ID from the app's settings page",
 			"the app has no ID")
@@ -242,22 +243,12 @@ func noToken(of tokenOf, status int) error {
 // Files opens a repository of which the app reads files and nothing else. It has to be installed there, and the
 // repository has to have this number.
 func (a *App) Files(ctx context.Context, name string, number int64) (*Repo, error) {
-	resp, err := a.call(ctx, http.MethodGet, "repos/"+name+"/installation", nil)
+	installation, err := a.installation(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = resp.Body.Close() }() // it was read
-	if resp.StatusCode != http.StatusOK {
-		return nil, noInstallation(name, resp.StatusCode)
-	}
-	var said struct {
-		ID int64 `json:"id"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || said.ID <= 0 {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API names no installation on %s", name)
-	}
 	_, short, _ := strings.Cut(name, "/")
-	token, err := a.token(ctx, tokenOf{installation: said.ID, repository: number, name: short})
+	token, err := a.token(ctx, tokenOf{installation: installation, repository: number, name: short})
 	if err != nil {
 		return nil, err
 	}
@@ -266,6 +257,25 @@ func (a *App) Files(ctx context.Context, name string, number int64) (*Repo, erro
 		repo.id = strconv.FormatInt(number, 10)
 	}
 	return repo, err
+}
+
+// installation asks which one holds a repository.
+func (a *App) installation(ctx context.Context, name string) (int64, error) {
+	resp, err := a.call(ctx, http.MethodGet, "repos/"+name+"/installation", nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read
+	if resp.StatusCode != http.StatusOK {
+		return 0, noInstallation(name, resp.StatusCode)
+	}
+	var said struct {
+		ID int64 `json:"id"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || said.ID <= 0 {
+		return 0, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API names no installation on %s", name)
+	}
+	return said.ID, nil
 }
 
 // repo is a repository that is asked with a token of the app.

@@ -53,6 +53,8 @@ type Taker struct {
 	OfRun    int // MaxOfRun
 	OfOthers int // MaxOfOthers
 	OfSigner int // MaxOfSigner
+	// AtWork refuses a run that has ended.
+	AtWork func(ctx context.Context, r Run) error
 	// Wake has the deployments of a run looked at, or, with 0, all that wait in the repository.
 	Wake func(tx *keep.Tx, r event.Repository, run int64) error
 }
@@ -133,6 +135,11 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 	}
 	if len(all) == 0 && refused != nil {
 		return 0, refused
+	}
+	if len(all) > 0 { // what is not kept asks the platform nothing
+		if err := t.AtWork(ctx, who); err != nil {
+			return 0, err
+		}
 	}
 	err = t.Keep.Write(ctx, func(tx *keep.Tx) error {
 		if first, err := tx.Used(who.issuer, who.id, who.until); err != nil || !first {

@@ -49,10 +49,11 @@ people:
 type desk struct {
 	*testing.T
 	*Taker
-	lab  *labtest.Lab
-	who  Run
-	rule *decide.Rule
-	woke []int64 // of each time that deployments were woken: the run
+	lab   *labtest.Lab
+	who   Run
+	rule  *decide.Rule
+	ended error   // of the run that pushes
+	woke  []int64 // of each time that deployments were woken: the run
 }
 
 func newDesk(t *testing.T) *desk {
@@ -77,8 +78,9 @@ func newDesk(t *testing.T) *desk {
 		who: Run{Repository: event.Repository{Host: "https://github.com", ID: id, Owner: "1", Name: "acme/widget"},
 			Run: 4711, Attempt: 1, issuer: "https://token.actions.githubusercontent.com", until: time.Now().Add(time.Hour)}}
 	d.Taker = &Taker{Keep: s, Now: time.Now, OfRun: 2, OfOthers: 1, OfSigner: 1,
-		Wake: func(_ *keep.Tx, _ event.Repository, run int64) error { d.woke = append(d.woke, run); return nil },
-		Rule: func(event.Repository) (*decide.Rule, error) { return d.rule, nil },
+		Wake:   func(_ *keep.Tx, _ event.Repository, run int64) error { d.woke = append(d.woke, run); return nil },
+		AtWork: func(context.Context, Run) error { return d.ended },
+		Rule:   func(event.Repository) (*decide.Rule, error) { return d.rule, nil },
 		Trust: func(context.Context, *decide.Rule) *gate.Trust {
 			return &gate.Trust{Beside: func(string, int64) ([]byte, error) { return root, nil },
 				Require: func(string) sigstore.Requirements { return sigstore.Transparent }}
@@ -161,6 +163,19 @@ func TestJ10_a_run_fills_no_more_of_a_server_than_its_quota(t *testing.T) {
 	}
 	if n, err := d.takes(many[1:]...); err != nil || n != 0 {
 		t.Errorf("as many as a request has at most: %d, %v", n, err)
+	}
+}
+
+func TestE13_nothing_is_kept_of_a_run_that_is_not_at_work(t *testing.T) {
+	d := newDesk(t)
+	bundle := d.signs(d.run(), kind, `{}`, named("a"))
+	d.ended = fault.New(fault.Refused, fault.BuildState, "", "it has ended")
+	if n, err := d.takes(bundle); n != 0 || fault.Of(err).Code != fault.BuildState {
+		t.Errorf("it has ended: %d, %v", n, err)
+	}
+	d.ended = nil
+	if n, err := d.takes(bundle); n != 1 || err != nil {
+		t.Errorf("it is at work: %d, %v", n, err)
 	}
 }
 

@@ -248,6 +248,7 @@ func TestTenants_without_a_token_nothing_of_the_ledger_is_there(t *testing.T) {
 	w.neighbour()
 	w.starts()
 	_, early := w.get("/v1/ledger/checkpoint", "")
+	w.run(121)
 	w.attests(121, w.url, nil)
 	for _, path := range []string{"/v1/ledger/export", "/v1/ledger/leaves", "/v1/ledger/leaves?from=0",
 		"/v1/ledger/proof?leaf=0", "/v1/ledger/proof?from=1"} {
@@ -355,6 +356,7 @@ func TestG11_a_ledger_moves_from_one_kind_of_database_to_the_other(t *testing.T)
 	worlds(t, "10m", func(w *world) {
 		p := w.starts()
 		for run := int64(131); run < 134; run++ {
+			w.run(run)
 			w.attests(run, w.url, nil)
 		}
 		w.write("kept.note", w.read("server.checkpoint"))

@@ -181,8 +181,9 @@ func TestG04_what_another_run_has_built_is_judged_by_a_release_set_of_this_one(t
 	w := newWorld(t, "", "10m")
 	w.starts()
 	dir := t.TempDir()
-	w.runWith(820, map[string]any{"status": "completed", "conclusion": "success"})
+	w.run(820)
 	w.job(dir, 820, w.url, nil, "attest", "app")
+	w.runWith(820, map[string]any{"status": "completed", "conclusion": "success"})
 	for run, x := range map[int64]struct{ environments, answer string }{
 		821: {"production", "approved"},
 		822: {"staging", ""}, // it says nothing about production

@@ -4,7 +4,6 @@ import (
 	"context"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -95,12 +94,11 @@ func (s *Server) branch(ctx context.Context, known map[string]branch, p Policy) 
 	if at, is := known[key]; is {
 		return at, nil
 	}
-	i := slices.IndexFunc(s.doors, func(d door) bool { return d.Host == p.Host })
-	if i < 0 {
-		return at, fault.New(fault.Usage, fault.Config, "name it under platforms", "no platform %s is configured",
-			p.Host)
+	x, err := s.door(p.Host)
+	if err != nil {
+		return at, err
 	}
-	if at.repo, err = s.doors[i].app.Files(ctx, p.Git.Repository, p.Git.ID); err != nil {
+	if at.repo, err = x.app.Files(ctx, p.Git.Repository, p.Git.ID); err != nil {
 		return at, err
 	}
 	at.tip, err = at.repo.Tip(ctx, p.Git.Branch)

@@ -128,7 +128,8 @@ func (s *Server) wire(ctx context.Context) error {
 		Program: "sallyport-server " + s.Version, URL: s.Config.URL,
 		Missing: s.Config.Missing, Approval: 30 * 24 * time.Hour, Trust: s.trust}
 	s.taker = &push.Taker{Keep: s.keep, Rule: s.rule, Trust: s.trust, Audience: s.Config.URL, Now: s.Now,
-		OfRun: push.MaxOfRun, OfOthers: push.MaxOfOthers, OfSigner: push.MaxOfSigner, Wake: s.wake}
+		OfRun: push.MaxOfRun, OfOthers: push.MaxOfOthers, OfSigner: push.MaxOfSigner, Wake: s.wake,
+		AtWork: s.atWork}
 	for _, h := range s.Config.Hosts {
 		issuer := h.Issuer
 		if issuer == "" {
@@ -157,23 +158,43 @@ func (s *Server) trust(ctx context.Context, r *decide.Rule) *gate.Trust {
 		}}
 }
 
+// door is that of a host.
+func (s *Server) door(host string) (*door, error) {
+	i := slices.IndexFunc(s.doors, func(d door) bool { return d.Host == host })
+	if i < 0 {
+		return nil, fault.New(fault.Refused, fault.Config, "name it under platforms", "no platform %s is configured", host)
+	}
+	return &s.doors[i], nil
+}
+
+// atWork asks the platform whether a run that pushes is at work.
+func (s *Server) atWork(ctx context.Context, r push.Run) error {
+	x, err := s.door(r.Host)
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(r.ID, 10, 64)
+	if err != nil {
+		return err
+	}
+	return x.app.AtWork(ctx, r.Name, id, r.Run, r.Attempt)
+}
+
 // open opens the run of a deployment at its own host.
 func (s *Server) open(ctx context.Context, d event.Deployment) (decide.Platform, error) {
-	for _, x := range s.doors {
-		if x.Host != d.Host {
-			continue
-		}
-		id, err := strconv.ParseInt(d.Repository.ID, 10, 64)
-		if err != nil {
-			return nil, err
-		}
-		w, err := x.app.Waiting(ctx, d.Installation, id, d.Name, d.Run, d.Environment)
-		if err != nil {
-			return nil, err
-		}
-		return forges.Waiting{Waiting: w}, nil
+	x, err := s.door(d.Host)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fault.New(fault.Refused, fault.Config, "", "no platform %s is configured", d.Host)
+	id, err := strconv.ParseInt(d.Repository.ID, 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	w, err := x.app.Waiting(ctx, d.Installation, id, d.Name, d.Run, d.Environment)
+	if err != nil {
+		return nil, err
+	}
+	return forges.Waiting{Waiting: w}, nil
 }
 
 // sweep gives every deployment that has no answer a job, if it has none.

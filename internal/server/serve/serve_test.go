@@ -665,14 +665,39 @@ func TestE13_a_bundle_of_another_run_takes_no_good_one_with_it(t *testing.T) {
 	w.starts()
 	_, left := w.attests(53, "", nil)
 	_, own := w.attests(54, "", nil)
+	w.run(54)
 	status, said := w.push(w.token(54, nil), left, own)
 	if status != http.StatusUnprocessableEntity || !strings.Contains(said, `"kept":1`) ||
 		!strings.Contains(said, "E_IDENTITY") {
 		t.Errorf("status %d, %s", status, said)
 	}
-	w.run(54)
 	w.lab.Waits(t, w.repo, 54, "production", nil)
 	w.answered(54, "approved")
+}
+
+func TestE13_a_run_that_has_ended_pushes_nothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	w.starts()
+	for run, x := range map[int64]struct {
+		as     map[string]any
+		status int
+		want   string
+	}{
+		56: {map[string]any{"status": "completed", "conclusion": "success"}, http.StatusUnprocessableEntity, "E_BUILD_STATE"},
+		57: {map[string]any{"run_attempt": 2}, http.StatusUnprocessableEntity, "E_BUILD_STATE"}, // it was started again
+		58: {map[string]any{"run_attempt": 1}, http.StatusOK, `"kept":1`},
+		59: {map[string]any{"status": "waiting"}, http.StatusOK, `"kept":1`}, // another job of it waits
+	} {
+		_, bundle := w.attests(run, "", nil)
+		w.runWith(run, x.as)
+		if status, said := w.push(w.token(run, nil), bundle); status != x.status || !strings.Contains(said, x.want) {
+			t.Errorf("run %d, %v: status %d, %s; want %d and %s", run, x.as, status, said, x.status, x.want)
+		}
+	}
+	if s := w.ledger(); s.Kinds[ledger.Attested] != 2 {
+		t.Errorf("the ledger has %v", s.Kinds)
+	}
 }
 
 func TestJ10_slow_strangers_hold_nobody_up(t *testing.T) {

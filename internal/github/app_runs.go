@@ -1,0 +1,84 @@
+package github
+
+import (
+	"context"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/trial"
+)
+
+// runOf is one attempt of a run.
+type runOf struct {
+	repository, run int64
+	attempt         int
+}
+
+// seenFor is how long an attempt that was seen at work counts as one: steps of a job come one after the other, and each
+// question costs some of the platform's limit.
+const seenFor = time.Minute
+
+// AtWork refuses an attempt of a run that is not at work: it has ended, or a newer attempt has taken its place. The
+// repository is known by its number, and asked under its name.
+func (a *App) AtWork(ctx context.Context, name string, repository, number int64, attempt int) error {
+	of := runOf{repository, number, attempt}
+	if a.seen(of) {
+		return nil
+	}
+	installation, err := a.installation(ctx, name)
+	if err != nil {
+		return err
+	}
+	token, err := a.token(ctx, tokenOf{installation: installation, repository: repository})
+	if err != nil {
+		return err
+	}
+	repo, err := a.repo(name, token)
+	if err != nil {
+		return err
+	}
+	repo.counted = func(q trial.Quota) { a.count(installation, q) }
+	repo.id = strconv.FormatInt(repository, 10)
+	ctx, cancel := repo.within(ctx)
+	defer cancel()
+	r, found, err := repo.one(ctx, repo.at("actions/runs/%d", number), func(r run) bool { return r.ID == number })
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return ended(number, "GitHub does not have it")
+	case r.Attempt < attempt: // the API is behind the token
+		return fault.New(fault.Unavailable, fault.NotAvailable, "push it again",
+			"GitHub shows attempt %d of run %d, and attempt %d asks", r.Attempt, number, attempt)
+	case r.Attempt > attempt:
+		return ended(number, "attempt %d has taken the place of attempt %d", r.Attempt, attempt)
+	case r.done():
+		return ended(number, "it is %s", r.Status)
+	}
+	a.see(of)
+	return nil
+}
+
+// ended is the fault of a run that is not at work any more.
+func ended(number int64, format string, args ...any) error {
+	return fault.New(fault.Refused, fault.BuildState, "push in the run that signs, while it is at work",
+		"run %d is not at work: %s", number, fault.Text(format, args...))
+}
+
+// seen reports whether an attempt was seen at work a short while ago.
+func (a *App) seen(of runOf) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at, is := a.runs[of]
+	return is && a.Now().Sub(at) < seenFor
+}
+
+func (a *App) see(of runOf) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.Now()
+	maps.DeleteFunc(a.runs, func(_ runOf, at time.Time) bool { return now.Sub(at) >= seenFor })
+	a.runs[of] = now
+}

@@ -1,0 +1,39 @@
+package github_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// A run pushes while it is at work. Its steps come one after the other, and ask GitHub once a minute.
+func TestE13_a_run_is_at_work_until_it_ends_or_is_started_again(t *testing.T) {
+	g := newGuarded(t, "app-at-work")
+	now := time.Now()
+	g.door.Now = func() time.Time { return now }
+	at := func(run int64, attempt int) error {
+		return g.door.AtWork(t.Context(), g.name, g.number, run, attempt)
+	}
+	is := func(state object) { g.lab.Set(t, "/github/repos/"+g.name+"/runs/44", state) }
+	is(object{"status": "in_progress", "conclusion": nil})
+	if err := at(44, 1); err != nil {
+		t.Fatal(err)
+	}
+	asked := g.asked("/")
+	if err := at(44, 1); err != nil || g.asked("/") != asked {
+		t.Errorf("the next step: %v, %d questions", err, g.asked("/")-asked)
+	}
+	is(object{"status": "completed", "conclusion": "success"})
+	now = now.Add(time.Minute)
+	wantFault(t, at(44, 1), fault.Refused, fault.BuildState)
+	is(object{"status": "queued", "conclusion": nil, "run_attempt": 2})
+	wantFault(t, at(44, 1), fault.Refused, fault.BuildState)
+	if err := at(44, 2); err != nil {
+		t.Errorf("the attempt that is at work: %v", err)
+	}
+	wantFault(t, at(44, 3), fault.Unavailable, fault.NotAvailable) // the API is behind the token
+	wantFault(t, at(45, 1), fault.Refused, fault.BuildState)
+	wantFault(t, g.door.AtWork(t.Context(), g.name, g.number+1, 44, 2), fault.Refused, fault.Authn)
+	wantFault(t, g.door.AtWork(t.Context(), "acme/nowhere", g.number, 46, 1), fault.Refused, fault.Authn)
+}
