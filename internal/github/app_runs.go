@@ -20,35 +20,20 @@ type runOf struct {
 // question costs some of the platform's limit.
 const seenFor = time.Minute
 
-// AtWork refuses an attempt of a run that is not at work: it has ended, or a newer attempt has taken its place. The
-// repository is known by its number, and asked under its name.
+// AtWork refuses an attempt of a run that is not at work: it has ended, or a newer attempt has taken its place. What the
+// platform does not show is an error of another kind: platforms are wrong for a moment, too. The repository is known by
+// its number, and asked under its name.
 func (a *App) AtWork(ctx context.Context, name string, repository, number int64, attempt int) error {
 	of := runOf{repository, number, attempt}
 	if a.seen(of) {
 		return nil
 	}
-	installation, err := a.installation(ctx, name)
-	if err != nil {
-		return err
-	}
-	token, err := a.token(ctx, tokenOf{installation: installation, repository: repository})
-	if err != nil {
-		return err
-	}
-	repo, err := a.repo(name, token)
-	if err != nil {
-		return err
-	}
-	repo.counted = func(q trial.Quota) { a.count(installation, q) }
-	repo.id = strconv.FormatInt(repository, 10)
-	ctx, cancel := repo.within(ctx)
-	defer cancel()
-	r, found, err := repo.one(ctx, repo.at("actions/runs/%d", number), func(r run) bool { return r.ID == number })
+	r, err := a.run(ctx, name, repository, number)
 	switch {
 	case err != nil:
-		return err
-	case !found:
-		return ended(number, "GitHub does not have it")
+		f := fault.Of(err)
+		return fault.New(fault.Unavailable, fault.NotAvailable, f.Hint, "nobody knows whether run %d is at work: %w",
+			number, err)
 	case r.Attempt < attempt: // the API is behind the token
 		return fault.New(fault.Unavailable, fault.NotAvailable, "push it again",
 			"GitHub shows attempt %d of run %d, and attempt %d asks", r.Attempt, number, attempt)
@@ -59,6 +44,31 @@ func (a *App) AtWork(ctx context.Context, name string, repository, number int64,
 	}
 	a.see(of)
 	return nil
+}
+
+// run asks for a run as it is now.
+func (a *App) run(ctx context.Context, name string, repository, number int64) (none run, err error) {
+	installation, err := a.installation(ctx, name)
+	if err != nil {
+		return none, err
+	}
+	token, err := a.token(ctx, tokenOf{installation: installation, repository: repository})
+	if err != nil {
+		return none, err
+	}
+	repo, err := a.repo(name, token)
+	if err != nil {
+		return none, err
+	}
+	repo.counted = func(q trial.Quota) { a.count(installation, q) }
+	repo.id = strconv.FormatInt(repository, 10)
+	ctx, cancel := repo.within(ctx)
+	defer cancel()
+	r, found, err := repo.one(ctx, repo.at("actions/runs/%d", number), func(r run) bool { return r.ID == number })
+	if err == nil && !found {
+		err = noRun(number)
+	}
+	return r, err
 }
 
 // ended is the fault of a run that is not at work any more.

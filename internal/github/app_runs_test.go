@@ -33,7 +33,13 @@ func TestE13_a_run_is_at_work_until_it_ends_or_is_started_again(t *testing.T) {
 		t.Errorf("the attempt that is at work: %v", err)
 	}
 	wantFault(t, at(44, 3), fault.Unavailable, fault.NotAvailable) // the API is behind the token
-	wantFault(t, at(45, 1), fault.Refused, fault.BuildState)
-	wantFault(t, g.door.AtWork(t.Context(), g.name, g.number+1, 44, 2), fault.Refused, fault.Authn)
-	wantFault(t, g.door.AtWork(t.Context(), "acme/nowhere", g.number, 46, 1), fault.Refused, fault.Authn)
+	for what, err := range map[string]error{
+		"a run that is not there":      at(45, 1),
+		"another number of the name":   g.door.AtWork(t.Context(), g.name, g.number+1, 44, 2),
+		"a repository without the app": g.door.AtWork(t.Context(), "acme/nowhere", g.number, 46, 1),
+	} {
+		if f := fault.Of(err); f.Kind != fault.Unavailable {
+			t.Errorf("%s: %v (%s)", what, err, f.Code)
+		}
+	}
 }

@@ -219,10 +219,10 @@ func TestG11_each_commit_that_is_lost_or_unanswered_comes_to_the_right_end(t *te
 				{"a note", "update deployment set told", 10, end{"rejected", "deny"}},
 			} {
 				came := w.servers[0].wire.arm(f, x.statement)
-				silent.Store(strings.Contains(x.statement, "failing"))
 				if x.run <= others {
 					w.mustPush(x.run)
 				}
+				silent.Store(strings.Contains(x.statement, "failing"))
 				w.reaches(x.run, "twice") // where the first is not kept, the platform delivers it again
 				if silent.Load() {
 					w.until(bound, "it is written down that nothing can be found out", func() bool {
