@@ -107,24 +107,33 @@ func (s *OCI) client(base *url.URL) *http.Client {
 func (s *OCI) Resolve(ctx context.Context, ref string) (string, subject.Subject, error) {
 	ctx, cancel := client.Within(ctx, s.o.Budget)
 	defer cancel()
+	x, err := s.look(ctx, ref)
+	if err != nil {
+		return "", subject.Subject{}, err
+	}
+	return x.repository.String(), x.Subject, nil
+}
+
+// look looks up a reference, and remembers where what it names lives.
+func (s *OCI) look(ctx context.Context, ref string) (*Artifact, error) {
 	parsed, err := name.ParseReference(ref)
 	if err != nil {
-		return "", subject.Subject{}, fault.New(fault.Usage, fault.Config, "write it as name@sha256:… or name:tag", "image %q is not a reference", ref)
+		return nil, fault.New(fault.Usage, fault.Config, "write it as name@sha256:… or name:tag", "image %q is not a reference", ref)
 	}
 	r, err := s.repository(parsed.Context().Name())
 	if err != nil {
-		return "", subject.Subject{}, err
+		return nil, err
 	}
 	m, found, err := r.manifest(ctx, parsed.Identifier())
 	if err != nil {
-		return "", subject.Subject{}, err
+		return nil, err
 	}
 	if !found {
-		return "", subject.Subject{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "image %q does not exist", ref)
+		return nil, fault.New(fault.Refused, fault.SubjectMismatch, "", "image %q does not exist", ref)
 	}
 	doc, err := r.parseManifest(m.bytes, typeIndex, typeManifest, typeDockerList, typeDockerImage, "")
 	if err != nil {
-		return "", subject.Subject{}, err
+		return nil, err
 	}
 	label := r.String()
 	if t, ok := parsed.(name.Tag); ok {
@@ -137,5 +146,6 @@ func (s *OCI) Resolve(ctx context.Context, ref string) (string, subject.Subject,
 		s.indexes[m.digest] = m.bytes
 	}
 	s.mu.Unlock()
-	return r.String(), subject.Subject{Name: label + "@" + m.digest.String(), Digest: m.digest}, nil
+	return &Artifact{Subject: subject.Subject{Name: label + "@" + m.digest.String(), Digest: m.digest},
+		repository: r, files: doc.Layers, budget: s.o.Budget}, nil
 }

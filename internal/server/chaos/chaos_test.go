@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -235,7 +234,7 @@ func (p *play) does(a act) {
 }
 
 func (p *play) clock(x *server, seconds string) {
-	if err := os.WriteFile(filepath.Join(p.dir, "step"), []byte(seconds), 0o600); err != nil {
+	if err := os.WriteFile(x.step(), []byte(seconds), 0o600); err != nil {
 		p.Error(err)
 	}
 	x.signal(syscall.SIGUSR1)

@@ -297,6 +297,9 @@ type server struct {
 
 func (s *server) config() string { return fmt.Sprintf("server%d.yaml", s.number) }
 
+// step is the file that says how far the clock of this server is off.
+func (s *server) step() string { return filepath.Join(s.dir, fmt.Sprintf("step%d", s.number)) }
+
 // starts runs the process, and runs it again whenever it ends by itself, as a service manager does.
 func (s *server) starts() {
 	s.mu.Lock()
@@ -316,7 +319,7 @@ func (s *server) starts() {
 // once runs the process until it ends, and reports whether it is still meant to be up.
 func (s *server) once() bool {
 	c := exec.Command(filepath.Join(programs, "sallyport-server"), "--config", filepath.Join(s.dir, s.config()))
-	c.Env = s.lab.Environ(s.dir, map[string]string{"CLOCK_STEP": filepath.Join(s.dir, "step")})
+	c.Env = s.lab.Environ(s.dir, map[string]string{"CLOCK_STEP": s.step()})
 	c.Stderr, c.SysProcAttr = &s.log, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s.mu.Lock()
 	if !s.up {

@@ -132,8 +132,12 @@ func (d *Decider) noted(tx *keep.Tx, w keep.Waiting, x event.Decision) error {
 	if err != nil || before == x.Policy {
 		return err
 	}
+	about := ledger.About{Policy: x.Policy, Before: before}
+	if rule, err := d.Rule(w.Repository); err == nil && rule != nil && rule.Digest.String() == x.Policy {
+		about.Signer = rule.Signer
+	}
 	_, err = tx.Append(ledger.Leaf{Kind: ledger.Policy, At: d.Now(), Host: w.Host, Owner: w.Owner,
-		Repository: w.Repository.ID, Name: w.Name, About: ledger.About{Policy: x.Policy, Before: before}})
+		Repository: w.Repository.ID, Name: w.Name, About: about})
 	return err
 }
 

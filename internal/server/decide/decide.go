@@ -26,6 +26,7 @@ type Rule struct {
 	Source []byte
 	File   string            // where it is from, for people
 	Files  map[string][]byte // that it names: trusted roots and keys
+	Signer string            // whose signature of it counts; "": nobody has to have signed it
 }
 
 // Beside is a file that the policy names.

@@ -423,6 +423,29 @@ func (tx *Tx) Policy(r event.Repository, digest string) (before string, err erro
 	return before, err
 }
 
+// SignedPolicy notes which policy of a place counts, and when it was signed. It is refused where another one counts that was
+// signed later, or at the same time.
+func (tx *Tx) SignedPolicy(place, digest string, at time.Time) error {
+	var before string
+	var last int64
+	err := tx.tx.QueryRowContext(tx.ctx, `select digest, at from policy_signed where place = $1`, place).
+		Scan(&before, &last)
+	switch {
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return err
+	case err == nil && before != digest && at.UnixMilli() <= last:
+		return fault.New(fault.Refused, fault.Policy, "find out who put it back; to go back to it, sign it again",
+			"the policy %s was signed at %s, and one that was signed at %s has counted since", digest,
+			at.UTC().Format(time.RFC3339), time.UnixMilli(last).UTC().Format(time.RFC3339))
+	case err == nil && at.UnixMilli() <= last:
+		return nil
+	}
+	_, err = tx.tx.ExecContext(tx.ctx, `insert into policy_signed (place, digest, at) values ($1, $2, $3)
+		on conflict (place) do update set digest = excluded.digest, at = excluded.at where policy_signed.at < excluded.at`,
+		place, digest, at.UnixMilli())
+	return err
+}
+
 // Count is how many bundles a run has pushed.
 func (tx *Tx) Count(r event.Repository, run int64) (n int, err error) {
 	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from evidence where host = $1 and repository = $2

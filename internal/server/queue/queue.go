@@ -62,6 +62,7 @@ type Work struct {
 type Queue struct {
 	store  *keep.Store
 	client *river.Client[*sql.Tx]
+	log    *slog.Logger
 }
 
 func driver(s *keep.Store) riverdriver.Driver[*sql.Tx] {
@@ -95,7 +96,7 @@ func New(ctx context.Context, s *keep.Store, name string, w Work, log *slog.Logg
 	if err != nil {
 		return nil, fault.Errorf("the queue: %w", err)
 	}
-	return &Queue{s, client}, nil
+	return &Queue{s, client, log}, nil
 }
 
 // migrate makes the queue's own tables, while no other server does.
@@ -166,7 +167,30 @@ var unended = []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobSta
 	rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled}
 
 // Start works until Stop.
-func (q *Queue) Start(ctx context.Context) error { return q.client.Start(ctx) }
+func (q *Queue) Start(ctx context.Context) error {
+	if !q.store.PostgreSQL() {
+		go q.mend(ctx)
+	}
+	return q.client.Start(ctx)
+}
+
+// mend ends a leadership that a clock has written that was ahead: nobody else could lead until then, and without a leader
+// no job is taken up again. In PostgreSQL it is the database's own clock.
+func (q *Queue) mend(ctx context.Context) {
+	const every = 5 * time.Second
+	for {
+		// It lasts for 15 seconds at most (River, ElectInterval and its padding).
+		_, err := q.store.DB.ExecContext(ctx, `delete from river_leader where expires_at > datetime('now', '+1 minute')`)
+		if err != nil && ctx.Err() == nil {
+			q.log.Warn("who leads the queue was not looked at", "reason", fault.Bound(err.Error()))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(every):
+		}
+	}
+}
 
 // Stop lets the jobs at work end, until ctx does.
 func (q *Queue) Stop(ctx context.Context) error { return q.client.Stop(ctx) }

@@ -114,3 +114,34 @@ func TestJ08_what_a_server_that_died_was_at_is_done_at_once_by_the_next_one_on_i
 		t.Errorf("%+v, %v; want it available", job, err)
 	}
 }
+
+// A server's clock was ahead when it began to lead, and then the disk was full, so that its end was not written.
+func TestJ08_a_leadership_that_a_wrong_clock_has_written_ends_when_the_clock_is_right(t *testing.T) {
+	s, err := keep.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "server.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	swept := make(chan struct{}, 100)
+	q, err := New(t.Context(), s, "server", Work{Every: time.Minute,
+		Decide: func(context.Context, Ask) (time.Duration, error) { return 0, nil },
+		Sweep:  func(context.Context) error { swept <- struct{}{}; return nil }}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.DB.Exec(`insert into river_leader (elected_at, expires_at, leader_id)
+			values ('2999-01-01 00:00:00', '2999-01-01 00:00:15', 'server')`); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-swept:
+	case <-time.After(time.Minute):
+		t.Error("nobody leads: nothing that was missed is looked for")
+	}
+	if err := q.Stop(context.WithoutCancel(t.Context())); err != nil {
+		t.Error(err)
+	}
+}

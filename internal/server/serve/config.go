@@ -53,8 +53,10 @@ type Host struct {
 // its owner.
 type Policy struct {
 	Host         string
-	File         string // "": it is in Git
+	File         string // "": it is in Git or OCI
 	Git          *Git
+	OCI          *OCI
+	SignedUnder  string // file of the policy that says who has to have signed it; "": nobody has to
 	SHA256       string // pin; "": the file as it is
 	Repositories []string
 	Owners       []string
@@ -74,6 +76,12 @@ type Git struct {
 	ID         int64  // its number: names change hands
 	Branch     string
 	Path       string
+}
+
+// OCI is a policy in an artifact of a registry.
+type OCI struct {
+	Reference string // REGISTRY/NAME:TAG, or REGISTRY/NAME@sha256:HEX
+	Path      string // name of the file in it
 }
 
 func (g *Git) number() string { return strconv.FormatInt(g.ID, 10) }
@@ -268,15 +276,19 @@ func (r *configReader) host(n *yamlnode.Node) Host {
 }
 
 func (r *configReader) policy(n *yamlnode.Node, hosts []Host) Policy {
-	m := r.fields(n, "a policy", "host", "file", "git", "sha256", "repositories", "owners")
-	p := Policy{Host: r.text(m["host"], "host", false), File: r.text(m["file"], "file", m["git"] == nil),
-		SHA256:       r.text(m["sha256"], "sha256", false),
+	m := r.fields(n, "a policy", "host", "file", "git", "oci", "signed-under", "sha256", "repositories", "owners")
+	p := Policy{Host: r.text(m["host"], "host", false),
+		File:   r.text(m["file"], "file", m["git"] == nil && m["oci"] == nil),
+		SHA256: r.text(m["sha256"], "sha256", false), SignedUnder: r.text(m["signed-under"], "signed-under", false),
 		Repositories: r.numbers(m["repositories"], "repositories"), Owners: r.numbers(m["owners"], "owners")}
 	if m["git"] != nil {
 		p.Git = r.git(m["git"])
-		if p.File != "" {
-			r.complain(m["file"], "a policy is a file or in git, and this one is both")
-		}
+	}
+	if m["oci"] != nil {
+		p.OCI = r.oci(m["oci"])
+	}
+	if places := count(p.File != "", p.Git != nil, p.OCI != nil); places > 1 {
+		r.complain(n, "a policy is a file, in git or in a registry, and this one is in %d places", places)
 	}
 	p.Host = r.of(n, "policy", p.Host, hosts)
 	if len(p.Repositories)+len(p.Owners) == 0 {
@@ -309,6 +321,17 @@ func (r *configReader) git(n *yamlnode.Node) *Git {
 		r.complain(m["repository"], "git: repository %q, want owner/name", g.Repository)
 	}
 	return g
+}
+
+// oci reads where a policy is in a registry.
+func (r *configReader) oci(n *yamlnode.Node) *OCI {
+	m := r.fields(n, "oci", "reference", "path")
+	o := &OCI{Reference: r.text(m["reference"], "oci: reference", true), Path: r.text(m["path"], "oci: path", true)}
+	if o.Reference != "" && !store.IsReference(o.Reference) {
+		r.complain(m["reference"], "oci: reference %q, want one with a registry, and a tag or a digest, such as "+
+			"ghcr.io/acme/policies:app", o.Reference)
+	}
+	return o
 }
 
 // of is the host that something is for: the one that it names, or the only one.
@@ -364,6 +387,15 @@ func (r *configReader) twice(c *Config) {
 			seen[key] = p.line
 		}
 	}
+}
+
+func count(all ...bool) (n int) {
+	for _, is := range all {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 func keys(kind, host string, numbers []string) (all []string) {

@@ -73,11 +73,6 @@ func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Se
 	if err := s.hosts(); err != nil {
 		return nil, err
 	}
-	r, err := s.readRules(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	s.rules.Store(r)
 	seal, err := c.seal(c.Key)
 	if err != nil {
 		return nil, err
@@ -88,6 +83,12 @@ func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Se
 	if s.keep, err = keep.Open(ctx, c.Database); err != nil {
 		return nil, err
 	}
+	r, err := s.readRules(ctx, c)
+	if err != nil {
+		s.keep.Close()
+		return nil, err
+	}
+	s.rules.Store(r)
 	s.measure()
 	err = s.keep.Guard(ctx, seal)
 	if err == nil {

@@ -1,0 +1,108 @@
+package serve
+
+import (
+	"context"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gate"
+	"github.com/sallyport-dev/sallyport/internal/server/decide"
+	"github.com/sallyport-dev/sallyport/internal/server/keep"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// signers is the policy under which a policy has to be signed; nil: nobody has to sign it. It lies on the machine, and
+// is read each time.
+func (c *Config) signers(p Policy) (*decide.Rule, error) {
+	if p.SignedUnder == "" {
+		return nil, nil //nolint:nilnil // nobody has to sign it
+	}
+	under, err := c.folder(p.SignedUnder).rule(context.Background(), Policy{})
+	if err != nil {
+		return nil, err
+	}
+	if n := len(under.Environments); n != 1 || len(under.Environments[0].Approvals) > 0 {
+		return nil, fault.New(fault.Usage, fault.Policy,
+			"let it have one environment, whose requires says what a policy has to have",
+			"the policy %q, which says who signs policies, has %d environments, or asks for approvals", p.SignedUnder, n)
+	}
+	return under, nil
+}
+
+// maxSignatures is how many bundles about one policy are looked at.
+const maxSignatures = 100
+
+// signed judges a policy under the one that says who signs it, as sallyport verify would, and refuses one that was
+// signed before the one that counts: whoever holds the place may put an old one back there.
+func (s *Server) signed(ctx context.Context, p Policy, at place, rule, under *decide.Rule) error {
+	of, all, err := at.signatures(ctx, rule)
+	if err != nil {
+		return err
+	}
+	if len(all) > maxSignatures {
+		return fault.New(fault.Refused, fault.Limit, "delete those that count no more",
+			"%d bundles about the policy %q, want %d at most", len(all), at.name, maxSignatures)
+	}
+	verifiers, _, err := s.trust(ctx, under).Of(under.Policy)
+	if err != nil {
+		return err
+	}
+	j := judge{&gate.Gate{Policy: under.Policy, Verifiers: verifiers, Now: s.Now(),
+		For: under.Environments[0].Name,
+		Next: func(x *sigstore.Rejection) string { return x.Hint }}, of}
+	v, err := j.judge(ctx, all)
+	if err != nil {
+		return fault.Errorf("judging who signed the policy %q: %w", at.name, err)
+	}
+	if v.Outcome() != verdict.Allow {
+		f := v.Of(verdict.Deny)[0]
+		return fault.New(fault.Refused, f.Code, f.Hint, "the policy %q may not count under %q: %s", at.name,
+			p.SignedUnder, f.Reason)
+	}
+	// The time is that of a signature that counts by itself: others may sign what they like, when they like.
+	var newest time.Time
+	for _, b := range all {
+		v, err := j.judge(ctx, []store.Evidence{b})
+		if err != nil || v.Outcome() != verdict.Allow {
+			continue
+		}
+		if x, err := gate.Verified(verifiers, b.Bundle); err == nil && x.Time().After(newest) {
+			newest, rule.Signer = x.Time(), x.Signer().SAN
+		}
+	}
+	if newest.IsZero() {
+		return fault.New(fault.Refused, fault.Identity, "have a workflow sign it",
+			"no signature of the policy %q counts by itself and says when it was made", at.name)
+	}
+	return s.keep.Write(ctx, func(tx *keep.Tx) error { return tx.SignedPolicy(at.id, rule.Digest.String(), newest) })
+}
+
+// A judge judges one subject under the policy of a gate.
+type judge struct {
+	*gate.Gate
+	of subject.Subject
+}
+
+func (j judge) judge(ctx context.Context, all []store.Evidence) (none verdict.Verdict, err error) {
+	g := *j.Gate
+	g.Stores = []gate.Store{held(all)}
+	in, err := g.Look(ctx, []subject.Subject{j.of}, "")
+	if err != nil {
+		return none, err
+	}
+	return gate.Decide(in)
+}
+
+// held are bundles that were read, as a store.
+type held []store.Evidence
+
+// Name is how people call it.
+func (held) Name() string { return "the policy's place" }
+
+// Fetch returns them.
+func (h held) Fetch(context.Context, []subject.Subject) (store.Found, error) {
+	return store.Found{Bundles: h}, nil
+}

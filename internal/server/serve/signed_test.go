@@ -1,0 +1,247 @@
+package serve_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// publishes puts an artifact of files under a tag, as oras push does.
+func (w *world) publishes(name, tag string, files map[string]string) {
+	w.Helper()
+	at := "http://" + w.lab.Registry + "/v2/" + name
+	send := func(method, url, kind string, body []byte) *http.Response {
+		req, err := http.NewRequest(method, url, bytes.NewReader(body))
+		if err != nil {
+			w.Fatal(err)
+		}
+		req.Header.Set("Content-Type", kind)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			w.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if said, _ := io.ReadAll(resp.Body); resp.StatusCode >= http.StatusMultipleChoices {
+			w.Fatalf("%s %s: %d, %s", method, url, resp.StatusCode, said)
+		}
+		return resp
+	}
+	blob := func(b []byte, title string) string {
+		digest := fmt.Sprintf("sha256:%x", sha256.Sum256(b))
+		begun := send(http.MethodPost, at+"/blobs/uploads/", "", nil)
+		to, err := begun.Request.URL.Parse(begun.Header.Get("Location"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		q := to.Query()
+		q.Set("digest", digest)
+		to.RawQuery = q.Encode()
+		send(http.MethodPut, to.String(), "application/octet-stream", b)
+		return fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":%q,"size":%d%s}`, digest, len(b),
+			title)
+	}
+	config := strings.Replace(blob([]byte("{}"), ""), "image.layer.v1.tar", "empty.v1+json", 1)
+	var layers []string
+	for _, title := range slices.Sorted(maps.Keys(files)) {
+		layers = append(layers, blob([]byte(files[title]),
+			fmt.Sprintf(`,"annotations":{"org.opencontainers.image.title":%q}`, title)))
+	}
+	manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",`+
+		`"artifactType":"application/vnd.unknown.artifact.v1","config":%s,"layers":[%s]}`, config, strings.Join(layers, ","))
+	send(http.MethodPut, at+"/manifests/"+tag, "application/vnd.oci.image.manifest.v1+json", []byte(manifest))
+}
+
+// signs signs something in a job of the repository that has the policies.
+func (w *world) signs(dir, workflow string, args ...string) {
+	w.Helper()
+	name := w.repo + "-rules"
+	ref := name + "/.github/workflows/" + workflow + "@refs/heads/main"
+	args = append(append([]string{"attest"}, w.signing()...), args...)
+	w.inJob(dir, 990, map[string]any{"repository": name, "repository_id": fmt.Sprint(w.id + 2_000_000),
+		"workflow_ref": ref, "job_workflow_ref": ref}, args...)
+}
+
+// signers is the policy of policies: one workflow signs them.
+const signers = `version: 1
+artifacts:
+  policy:
+    subject: [%[4]s]
+    trust: {root: trusted_root.json, sha256: %[3]x}
+    built-by:
+      - issuer: https://token.actions.githubusercontent.com
+        repository: %[1]s-rules
+        repository-id: %[2]d
+        workflow: .github/workflows/publish.yml
+        refs: [refs/heads/main]
+environments:
+  policies: {requires: {provenance: {}}}
+`
+
+// hup has a server read its policies again, and waits until it says something.
+func (w *world) hup(p *process, says string) {
+	w.Helper()
+	before := strings.Count(p.log.String(), says)
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		w.Fatal(err)
+	}
+	w.until("the server says "+says, func() bool { return strings.Count(p.log.String(), says) > before })
+}
+
+// enters lets a run come to production, and wants an answer.
+func (w *world) enters(run int64, want string) string {
+	w.Helper()
+	w.run(run)
+	w.attests(run, w.url, nil)
+	w.lab.Waits(w, w.repo, run, "production", nil)
+	return w.answered(run, want)
+}
+
+// signedBy lets the policy be signed under signers, and returns what it is in two versions: the second one wants
+// another branch.
+func (w *world) signedBy(place, subject string) (first, second string) {
+	w.Helper()
+	w.write("signers.yaml", fmt.Sprintf(signers, w.repo, w.id+2_000_000, sha256.Sum256([]byte(w.read("trusted_root.json"))),
+		subject))
+	w.write("server.yaml", strings.Replace(w.read("server.yaml"), "{file: policy.yaml,",
+		"{"+place+", signed-under: signers.yaml,", 1))
+	first = w.read("policy.yaml")
+	return first, strings.ReplaceAll(first, "refs: [refs/heads/main]", "refs: [refs/heads/release]")
+}
+
+const readAgain, notRead = "the policies were read again", "the new policies are not used"
+
+func TestG04_a_policy_in_a_registry_counts_as_long_as_its_signer_signed_it_last(t *testing.T) {
+	t.Parallel()
+	worlds(t, "10m", func(w *world) {
+		name := w.repo + "-policies"
+		image := w.lab.Registry + "/" + name
+		first, second := w.signedBy(fmt.Sprintf("oci: {reference: %q, path: app.yaml}", image+":app"), image)
+		files := func(text string) map[string]string {
+			return map[string]string{"app.yaml": text, "trusted_root.json": w.read("trusted_root.json")}
+		}
+		sign := func(workflow, tag string) {
+			w.signs(w.TempDir(), workflow, "--store", "oci", "oci://"+image+":"+tag)
+		}
+		refused := func(code, text string) {
+			w.Helper()
+			if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status == 0 ||
+				!strings.Contains(said, code) || !strings.Contains(said, text) {
+				w.Errorf("status %d, %s; want %s and %q", status, said, code, text)
+			}
+		}
+		refused("E_SUBJECT", "does not exist")
+		w.publishes(name, "app", map[string]string{"other.yaml": first})
+		refused("E_PATH", `holds no file "app.yaml"`)
+		w.publishes(name, "app", files(first))
+		refused("E_EVIDENCE_MISSING", "may not count under")
+		sign("other.yml", "app")
+		refused("E_IDENTITY", "may not count under")
+		sign("publish.yml", "app")
+		p := w.starts()
+		w.enters(911, "approved")
+
+		// What nobody has signed does not count, and neither does what another workflow has signed.
+		w.publishes(name, "app", files(second))
+		w.hup(p, notRead)
+		sign("other.yml", "app")
+		w.hup(p, notRead)
+		w.enters(912, "approved")
+		sign("publish.yml", "app")
+		w.until("the server looks there by itself", func() bool { return strings.Contains(p.log.String(), readAgain) })
+		w.enters(913, "rejected")
+
+		// An older one was signed by the same workflow.
+		w.publishes(name, "app", files(first))
+		w.hup(p, notRead)
+		w.enters(914, "rejected")
+		sign("other.yml", "app") // somebody else's newer signature makes it no younger
+		w.hup(p, notRead)
+		p.kill()
+		refused("E_POLICY", "has counted since")
+		sign("publish.yml", "app") // who may sign goes back to it
+		w.starts()
+		w.enters(915, "approved")
+		if text := w.export(); strings.Count(text, `"kind":"policy"`) != 3 ||
+			!strings.Contains(text, "/.github/workflows/publish.yml@refs/heads/main") {
+			w.Error("the ledger does not say whose signature counts")
+		}
+	})
+}
+
+func TestG04_a_policy_in_a_folder_counts_if_its_signer_signed_it(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	first, second := w.signedBy("file: policy.yaml", "policy.yaml")
+	sign := func(text, workflow string) (bundle string) {
+		dir := w.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.signs(dir, workflow, "--store", "dir:kept", "policy.yaml")
+		all, err := filepath.Glob(filepath.Join(dir, ".sallyport/bundles/*.json"))
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%d bundles, %v", len(all), err)
+		}
+		b, err := os.ReadFile(all[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status == 0 ||
+		!strings.Contains(said, "policy.yaml.sigstore.json") {
+		t.Errorf("no signature: status %d, %s", status, said)
+	}
+	good := sign(first, "publish.yml")
+	w.write("policy.yaml.sigstore.json", sign(first, "other.yml"))
+	if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status == 0 ||
+		!strings.Contains(said, "E_IDENTITY") {
+		t.Errorf("another signer: status %d, %s", status, said)
+	}
+	w.write("policy.yaml.sigstore.json", good)
+	p := w.starts()
+	w.enters(921, "approved")
+	w.write("policy.yaml", second)
+	w.hup(p, notRead)
+	w.write("policy.yaml.sigstore.json", sign(second, "publish.yml"))
+	w.hup(p, readAgain)
+	w.enters(922, "rejected")
+	w.write("policy.yaml", first)
+	w.write("policy.yaml.sigstore.json", good)
+	w.hup(p, notRead)
+	w.write("policy.yaml.sigstore.json", good+"\n"+sign(first, "other.yml"))
+	w.hup(p, notRead)
+	w.enters(923, "rejected")
+}
+
+func TestG04_a_place_of_a_policy_that_is_wrong_is_told(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	good := w.read("server.yaml")
+	for place, want := range map[string]string{
+		`oci: {reference: "acme/policies:app", path: app.yaml}`:                          `oci: reference "acme/policies:app", want one with a registry`,
+		`oci: {reference: "ghcr.io/acme/policies", path: app.yaml}`:                      "and a tag or a digest",
+		`oci: {reference: "ghcr.io/acme/policies:app"}`:                                  "oci: path is missing",
+		`file: policy.yaml, oci: {reference: "ghcr.io/acme/policies:app", path: a.yaml}`: "this one is in 2 places",
+		`file: policy.yaml, signed-under: nowhere.yaml`:                                  "nowhere.yaml",
+	} {
+		w.write("server.yaml", strings.Replace(good, "{file: policy.yaml,", "{"+place+",", 1))
+		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status == 0 || !strings.Contains(said, want) {
+			t.Errorf("%s: status %d, %s; want %q", place, status, said, want)
+		}
+	}
+	w.write("server.yaml", strings.Replace(good, "{file: policy.yaml,", "{file: policy.yaml, signed-under: policy.yaml,", 1))
+	if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 2 ||
+		!strings.Contains(said, "has 2 environments, or asks for approvals") {
+		t.Errorf("who signs is said for two environments: status %d, %s", status, said)
+	}
+}
