@@ -35,6 +35,9 @@ bin/sallyport-lab: FORCE
 	@mkdir -p bin
 	@go build -C internal/lab -o ../../$@ ./sallyport-lab
 
+bin/private-postgres: FORCE
+	@go build -C internal/server -o ../../$@ ./pgtest/private
+
 demo: ## the main job on this machine, without an account or a network
 	@./docs/demo.sh
 

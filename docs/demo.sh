@@ -16,7 +16,9 @@ if [[ ${1:-} != story ]]; then
     note "Building sallyport, its server and its lab. The first time this downloads modules and" \
       "compiles a whole Sigstore: two to five minutes on two cores."
   fi
-  make --no-print-directory build bin/sallyport-server &
+  programs=(build bin/sallyport-server)
+  if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then programs+=(bin/private-postgres); fi
+  make --no-print-directory "${programs[@]}" &
   build=$!
   while kill -0 "$build" 2>/dev/null; do
     for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$build" 2>/dev/null && sleep 0.5; done
@@ -34,8 +36,8 @@ cat >"$work/browser" <<BROWSER && chmod +x "$work/browser"
 #!/bin/sh
 exec "$lab" visit "\$1" >/dev/null 2>&1
 BROWSER
-server=$PWD/bin/sallyport-server serving=
-trap 'if [[ -n $serving ]]; then kill "$serving" 2>/dev/null || true; fi; rm -rf "$work"' EXIT
+server=$PWD/bin/sallyport-server postgres=$PWD/bin/private-postgres running=()
+trap 'kill "${running[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 export GITHUB_OUTPUT=$work/outputs GITHUB_STEP_SUMMARY=$work/summary.md
 : >"$GITHUB_OUTPUT"
@@ -371,22 +373,36 @@ app='' address='' # what the next line says
 eval "$("$lab" app app.pem webhook.secret acme/widget live)"
 key=$("$server" key --name sallyport.example/ledger --out ledger.key)
 (umask 077 && printf 'reads-the-ledger-of-this-story' >read.token)
-cat >server.yaml <<SERVER
+# Two servers share a PostgreSQL, where this machine has one. Otherwise there is one server, on a file.
+database=sqlite:server.db behind=("$address")
+if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+  coproc POSTGRES { "$postgres"; }
+  read -r database <&"${POSTGRES[0]}"
+  behind=("${address%:*}:$((${address##*:} % 30000 + 20001))" "${address%:*}:$((${address##*:} % 30000 + 20002))")
+  "$lab" balance "$address" "${behind[@]}" 2>/dev/null &
+  running+=($!)
+fi
+configure() {
+  cat <<SERVER
 version: 1
 url: http://$address
-listen: $address
-database: sqlite:server.db
+listen: $1
+database: $database
 ledger: {name: sallyport.example/ledger, key: ledger.key, read-token: read.token}
 platforms:
   - {host: https://github.com, api: $SALLYPORT_LAB_GITHUB/api/v3, app: $app, key: app.pem, webhook-secret: webhook.secret}
 policies:
   - {file: policy.yaml, repositories: [123456789]}
 SERVER
+}
+configure "${behind[0]}" >server.yaml
 sed 's/^/  /' server.yaml
-serve() { # until it is ready
-  "$server" --config server.yaml 2>>server.log &
+serve() { # the server that listens there, until it is ready
+  configure "$1" >"server-${1##*:}.yaml"
+  "$server" --config "server-${1##*:}.yaml" 2>>server.log &
   serving=$!
-  for _ in $(seq 100); do if "$lab" visit "http://$address/readyz" 2>/dev/null; then return; fi; sleep 0.1; done
+  running+=("$serving")
+  for _ in $(seq 100); do if "$lab" visit "http://$1/readyz" 2>/dev/null; then return; fi; sleep 0.1; done
   cat server.log >&2 && return 1
 }
 gate_step='      - uses: sallyport-dev/sallyport@1111111111111111111111111111111111111111
@@ -428,17 +444,18 @@ releases() { # what such a run builds
 }
 answered() { # what the platform was told in the end, or, with "", until then
   local said state=${2-[a-z][a-z]*}
-  for _ in $(seq 300); do
+  for _ in $(seq 900); do
     said=$("$lab" ask GET "/github/repos/acme/widget/runs/$1/answers" |
       sed -n 's/.*"state":"'"$state"'","comment":"\(\([^"\\]\|\\.\)*\)".*/\1/p' | sed 's/\\"/"/g')
     if [[ -n $said ]]; then break; fi
     sleep 0.1
   done
+  if [[ -z $said ]]; then cat server.log >&2 && return 1; fi
   printf '%b\n' "$said" | fold -s -w 100 | sed 's/^/  /'
 }
 
 say "20. A developer deletes the gate from the workflow, and pushes"
-serve
+for at in "${behind[@]}"; do serve "$at"; done
 committed ''
 waits 7001
 releases 7001
@@ -446,16 +463,26 @@ releases 7001
 note "" "The platform asks the server, and tells on the page of the run:"
 answered 7001
 
-say "21. The step is back. While the job waits for its evidence, the power of the server is cut"
+if ((${#behind[@]} > 1)); then
+  say "21. The step is back. While the job waits for its evidence, the power of one of the two servers is cut"
+else
+  say "21. The step is back. While the job waits for its evidence, the power of the server is cut"
+fi
 committed "$gate_step"
 waits 7002
 "$lab" ask POST /github/repos/acme/widget/runs/7002/reach '{"environment":"live"}' >/dev/null
 note "The platform asks, and is told what is waited for:" ""
 answered 7002 ''
-kill -9 "$serving"
-wait "$serving" 2>/dev/null || true
-note "" "killed, and started again; then the build attests:" ""
-serve
+sleep 1 # it is written down; a job that dies with its server is found after 30 to 60 seconds
+first=${running[-${#behind[@]}]} # the one that the platform has asked
+kill -9 "$first"
+wait "$first" 2>/dev/null || true
+if ((${#behind[@]} > 1)); then
+  note "" "killed; the build attests, and the other one answers:" ""
+else
+  note "" "killed, and started again; then the build attests:" ""
+  serve "$address"
+fi
 releases 7002
 answered 7002
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -250,6 +251,8 @@ func (p *play) insists(run int64) {
 			defer p.mu.Unlock()
 			p.accepted[run] = true
 			return
+		case err == nil && strings.Contains(said, "E_BUILD_STATE"):
+			return // it was rejected for want of evidence, so that it has ended
 		case err == nil && status == http.StatusUnprocessableEntity:
 			p.Errorf("the evidence of run %d is refused: %s", run, said)
 			return
