@@ -62,6 +62,8 @@ func unreadable(err error) error {
 // worth verifying.
 type Bundle struct {
 	entity *entity
+	bytes  subject.Digest // of the whole bundle
+	size   int
 }
 
 // ParseBundle reads one bundle in canonical proto3 JSON. Every error is a
@@ -96,7 +98,7 @@ func ParseBundle(raw []byte) (_ Bundle, err error) {
 	if err != nil {
 		return Bundle{}, err
 	}
-	return Bundle{entity: e}, nil
+	return Bundle{entity: e, bytes: subject.Sum(raw), size: len(raw)}, nil
 }
 
 // recovered turns a panic of a parser into a rejection, so that junk that finds

@@ -103,6 +103,7 @@ type Verifier struct {
 	require  Requirements
 	keyed    bool
 	key      crypto.PublicKey // that signed, if keyed
+	memory   *memory          // nil: everything is verified anew
 }
 
 // NewVerifier returns a verifier that trusts r and demands require.
@@ -129,10 +130,21 @@ func (v *Verifier) Keyed() bool { return v.keyed }
 // another instance, nothing else would say what is wrong.
 func (v *Verifier) Verify(b Bundle) (_ Verified, err error) {
 	defer fault.Recover(&err, "verifying bundle")
-	e := b.entity
-	if e == nil {
+	if b.entity == nil {
 		return Verified{}, reject(fault.Malformed, "no bundle")
 	}
+	if x, is := v.memory.find(b); is {
+		return x, nil
+	}
+	x, err := v.verify(b)
+	if err == nil {
+		v.memory.keep(b, x)
+	}
+	return x, err
+}
+
+func (v *Verifier) verify(b Bundle) (Verified, error) {
+	e := b.entity
 	key, err := v.signingKey(e)
 	if err != nil {
 		return Verified{}, err

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"path"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -18,6 +19,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 	"github.com/sallyport-dev/sallyport/internal/server/keep"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
 )
 
 // A Rule is the policy of a repository, as the server's configuration names it.
@@ -27,6 +29,35 @@ type Rule struct {
 	File   string            // where it is from, for people
 	Files  map[string][]byte // that it names: trusted roots and keys
 	Signer string            // whose signature of it counts; "": nobody has to have signed it
+
+	roots atomic.Pointer[roots]
+}
+
+// rootsFor is how long trusted roots are in use before they are asked for again: those of instances change.
+const rootsFor = time.Minute
+
+// roots are the verifiers of a rule, and what they trust.
+type roots struct {
+	verifiers map[string]*sigstore.Verifier
+	anchors   []gate.Anchor
+	until     time.Time
+}
+
+// Roots are the verifiers of the policy by policy.Trust.ID, and the trusted roots behind them. For a while they are the
+// same, and remember what has verified.
+func (r *Rule) Roots(now time.Time, from *gate.Trust) (map[string]*sigstore.Verifier, []gate.Anchor, error) {
+	if x := r.roots.Load(); x != nil && now.Before(x.until) && x.until.Sub(now) <= rootsFor {
+		return x.verifiers, x.anchors, nil
+	}
+	verifiers, anchors, err := from.Of(r.Policy)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, v := range verifiers {
+		v.Remember()
+	}
+	r.roots.Store(&roots{verifiers, anchors, now.Add(rootsFor)})
+	return verifiers, anchors, nil
 }
 
 // Beside is a file that the policy names.

@@ -3,7 +3,9 @@ package decide
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 	"github.com/sallyport-dev/sallyport/internal/server/keep"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
@@ -610,3 +613,40 @@ func TestJ07_the_owner_is_whom_the_platform_names_now(t *testing.T) {
 		t.Errorf("the policy of owner %q is asked for, want 501", got)
 	}
 }
+
+// Trusted roots of instances change, and are asked for again; so they are by a clock that was ahead.
+func TestE01_trusted_roots_are_in_use_for_a_minute(t *testing.T) {
+	root, err := os.ReadFile("../../../")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf(policyOfRoots, subject.Sum(root).Hex())
+	p, err := policy.Read([]byte(text), "policy.yaml", forges.Words())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule, asked := &Rule{Policy: p}, 0
+	trust := &gate.Trust{Require: func(string) sigstore.Requirements { return sigstore.Transparent },
+		Beside: func(string, int64) ([]byte, error) { asked++; return root, nil }}
+	now := time.Now()
+	for _, x := range []struct {
+		at   time.Duration
+		want int
+	}{{0, 1}, {59 * time.Second, 1}, {time.Minute, 2}, {time.Minute + time.Second, 2}, {-time.Second, 3}} {
+		if _, _, err := rule.Roots(now.Add(x.at), trust); err != nil || asked != x.want {
+			t.Errorf("after %v the root was asked for %d times, %v; want %d", x.at, asked, err, x.want)
+		}
+	}
+}
+
+const policyOfRoots = `version: 1
+artifacts:
+  app:
+    subject: [app]
+    trust: {root: trusted_root.json, sha256: %s}
+    built-by:
+      - {issuer: https://token.actions.githubusercontent.com, repository: acme/widget, repository-id: "1",
+         workflow: .github/workflows/release.yml, refs: [refs/heads/main]}
+environments:
+  production: {requires: {provenance: {}}}
+`

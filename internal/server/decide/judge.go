@@ -49,7 +49,7 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 			"the server's policy has no environment %q", w.Environment)
 	}
 	trust := d.Trust(ctx, rule)
-	verifiers, anchors, err := trust.Of(rule.Policy)
+	verifiers, anchors, err := rule.Roots(d.Now(), trust)
 	if err != nil {
 		return nil, err
 	}

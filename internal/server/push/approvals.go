@@ -25,7 +25,7 @@ func (t *Taker) Said(ctx context.Context, r event.Repository, rule *decide.Rule,
 	if _, seen := sigstore.Peek(raw, filter.Match); !seen {
 		return false, unnamed()
 	}
-	verifiers, _, err := t.Trust(ctx, rule).Of(rule.Policy)
+	verifiers, _, err := rule.Roots(t.Now(), t.Trust(ctx, rule))
 	if err != nil {
 		return false, err
 	}

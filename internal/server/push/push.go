@@ -119,7 +119,7 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 			"name a policy for the repository in the server's configuration",
 			"the server has no policy for repository %s", who.ID)
 	}
-	verifiers, _, err := t.Trust(ctx, rule).Of(rule.Policy)
+	verifiers, _, err := rule.Roots(t.Now(), t.Trust(ctx, rule))
 	if err != nil {
 		return 0, err
 	}

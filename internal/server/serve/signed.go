@@ -51,7 +51,7 @@ func (s *Server) signed(ctx context.Context, p Policy, at place, rule, under *de
 		return err
 	}
 	j := judge{&gate.Gate{Policy: under.Policy, Verifiers: verifiers, Now: s.Now(),
-		For: under.Environments[0].Name,
+		For:  under.Environments[0].Name,
 		Next: func(x *sigstore.Rejection) string { return x.Hint }}, of}
 	v, err := j.judge(ctx, all)
 	if err != nil {
