@@ -616,7 +616,7 @@ func TestJ07_the_owner_is_whom_the_platform_names_now(t *testing.T) {
 
 // Trusted roots of instances change, and are asked for again; so they are by a clock that was ahead.
 func TestE01_trusted_roots_are_in_use_for_a_minute(t *testing.T) {
-	root, err := os.ReadFile("../../../")
+	root, err := os.ReadFile("../../sigstore/trust/public-good.trusted_root.json")
 	if err != nil {
 		t.Fatal(err)
 	}
