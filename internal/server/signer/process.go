@@ -106,7 +106,7 @@ func (p *Process) Close() { _ = p.lock.Close() }
 // others. One that a killed process has left is removed; one that answers is not.
 func Listen(path string) (net.Listener, error) {
 	taken := func(err error) error {
-		return fault.New(fault.Usage, fault.Config, "let --socket name a free path in a directory that the signer may write",
+		return fault.New(fault.Usage, fault.Config, "let --socket name a free path of 100 bytes at most, in a directory that the signer may write",
 			"the signer's socket %q: %w", path, fault.Cause(err))
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {

@@ -73,10 +73,13 @@ func (s *Socket) Sign(ctx context.Context, c ledger.Checkpoint, prove Prove) (st
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for {
+	for told := false; ; told = true {
 		q := request{old: s.newest.Load(), checkpoint: c}
-		if q.proof, err = prove(min(q.old, c.Size), max(q.old, c.Size)); err != nil {
+		if q.proof, err = prove(min(q.old, c.Size), max(q.old, c.Size)); err != nil && told {
 			return "", err
+		}
+		if err != nil { // what it said last is perhaps of another origin, or no longer so
+			q.old, q.proof = 0, nil
 		}
 		answer, err := s.ask(ctx, q.text())
 		if err != nil {
