@@ -50,12 +50,23 @@ type guard struct {
 	key    string // verifier of the signer
 	number int64  // of the origin
 
-	saving sync.Mutex        // held while the file is written, and never waited for inside of a transaction
-	mu     sync.Mutex        // of the fields below
+	saving sync.Mutex // held while the file is written, and never waited for inside of a transaction
+	mu     sync.Mutex // of what is kept
+	kept   kept
+}
+
+// What is kept outside of the database.
+type kept struct {
 	last   ledger.Checkpoint // the newest that is in the file
 	signed string            // the same as it was signed
 	leaf   tlog.Hash         // of its last leaf, whose random bits no other history has
-	failed error             // the file could not be written
+	failed error             // a newer one could not be signed, or the file not be written
+}
+
+func (g *guard) known() kept {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.kept
 }
 
 // Guard seals the ledger of a store from here on, after it has held the database to the file.
@@ -89,8 +100,7 @@ func (s *Store) Guard(ctx context.Context, seal Seal) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = g.save(ctx, s, h.leaves())
-	return err
+	return g.save(ctx, s, h.leaves()).failed
 }
 
 // signs holds a key to the one that signs the ledger. The first that does so counts.
@@ -229,33 +239,23 @@ func (tx *Tx) agrees(h *head, c ledger.Checkpoint) error {
 }
 
 // fits says why nothing may be appended to a database: it is not the one that this server has seen before, or its newest
-// checkpoint could not be signed and kept.
-func (g *guard) fits(ctx context.Context, q queries, h *head) error {
-	if err := g.holds(ctx, q, h); err != nil {
+// checkpoint could not be signed or kept.
+func (g *guard) fits(ctx context.Context, q queries, h *head, k kept) error {
+	if err := g.stillSigns(h, k.last.Size); err != nil {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.failed
-}
-
-// holds says why a database is not the one that this server has seen before.
-func (g *guard) holds(ctx context.Context, q queries, h *head) error {
-	g.mu.Lock()
-	last, leaf := g.last, g.leaf
-	g.mu.Unlock()
-	if err := g.stillSigns(h, last.Size); err != nil {
-		return err
+	if k.failed != nil {
+		return k.failed
 	}
-	if last.Size == 0 {
+	if k.last.Size == 0 {
 		return nil
 	}
-	got, err := hashes{ctx, q, h.hashes, nil}.ReadHashes([]int64{tlog.StoredHashIndex(0, last.Size-1)})
+	got, err := hashes{ctx, q, h.hashes, nil}.ReadHashes([]int64{tlog.StoredHashIndex(0, k.last.Size-1)})
 	if err != nil {
 		return err
 	}
-	if got[0] != leaf {
-		return forked(last.Size)
+	if got[0] != k.leaf {
+		return forked(k.last.Size)
 	}
 	return nil
 }
@@ -275,87 +275,83 @@ func (g *guard) stillSigns(h *head, least int64) error {
 	return nil
 }
 
-// Fit says why this server may not append to its database. Where a checkpoint could not be kept, that is tried again: a
-// server that is not ready may be asked nothing else.
+// Fit says why this server may not append to its database.
 func (s *Store) Fit(ctx context.Context) error {
-	h, err := readHead(ctx, s.DB, "")
-	if err != nil || s.guard == nil {
-		return err
-	}
-	s.guard.again(ctx, s)
-	return s.guard.fits(ctx, s.DB, &h)
+	_, err := s.fit(ctx)
+	return err
 }
 
-// save signs what is committed, and keeps it in the file. Of those who wait for it together, one does it for all. It
-// returns the newest.
-func (g *guard) save(ctx context.Context, s *Store, size int64) (c ledger.Checkpoint, signed string, err error) {
+// fit holds the database to what was known before it was read: others may append meanwhile.
+func (s *Store) fit(ctx context.Context) (h head, err error) {
+	if s.guard == nil {
+		return readHead(ctx, s.DB, "")
+	}
+	s.guard.again(ctx, s)
+	k := s.guard.known()
+	if h, err = readHead(ctx, s.DB, ""); err != nil {
+		return h, err
+	}
+	return h, s.guard.fits(ctx, s.DB, &h, k)
+}
+
+// save signs what is committed, and keeps it in the file. Of those who wait for it together, one does it for all.
+func (g *guard) save(ctx context.Context, s *Store, size int64) kept {
 	g.saving.Lock()
 	defer g.saving.Unlock()
 	return g.saved(ctx, s, size)
 }
 
-// again saves what could not be saved before, if nobody is at it.
+// again saves what could not be saved before, if nobody is at it. Whatever a server is asked tries that: one that is not
+// ready may be asked little.
 func (g *guard) again(ctx context.Context, s *Store) {
-	if g.stuck() && g.saving.TryLock() {
+	if g.known().failed != nil && g.saving.TryLock() {
 		defer g.saving.Unlock()
-		_, _, _ = g.saved(ctx, s, 0) // where it fails again, that is still what has failed
+		g.saved(ctx, s, 0)
 	}
 }
 
-func (g *guard) saved(ctx context.Context, s *Store, size int64) (c ledger.Checkpoint, signed string, err error) {
-	g.mu.Lock()
-	done := g.failed == nil && g.last.Size >= size && g.last.Origin != ""
-	c, signed = g.last, g.signed
-	g.mu.Unlock()
-	if done {
-		return c, signed, nil
+func (g *guard) saved(ctx context.Context, s *Store, size int64) kept {
+	k := g.known()
+	if k.failed == nil && k.last.Size >= size && k.last.Origin != "" {
+		return k
 	}
 	const patience = 10 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	c, signed, leaf, err := g.write(ctx, s, c.Size)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.failed = err; err == nil {
-		g.last, g.signed, g.leaf = c, signed, leaf
+	now, err := g.write(ctx, s, k.last.Size)
+	if k.failed = err; err == nil {
+		k = now
 	}
-	return c, signed, err
-}
-
-// stuck reports whether the newest could not be signed or kept the last time.
-func (g *guard) stuck() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.failed != nil
+	g.kept = k
+	return k
 }
 
-func (g *guard) write(
-	ctx context.Context, s *Store, least int64,
-) (c ledger.Checkpoint, signed string, leaf tlog.Hash, err error) {
+func (g *guard) write(ctx context.Context, s *Store, least int64) (k kept, err error) {
 	h, err := readHead(ctx, s.DB, "")
 	if err != nil {
-		return c, "", leaf, err
+		return k, err
 	}
 	if err := g.stillSigns(&h, least); err != nil {
-		return c, "", leaf, err
+		return k, err
 	}
-	c, signed, err = g.sign(ctx, s.DB, &h, h.leaves())
-	if err != nil {
-		return c, "", leaf, err
+	if k.last, k.signed, err = g.sign(ctx, s.DB, &h, h.leaves()); err != nil {
+		return k, err
 	}
-	if c.Size > 0 {
-		all, err := hashes{ctx, s.DB, h.hashes, nil}.ReadHashes([]int64{tlog.StoredHashIndex(0, c.Size-1)})
+	if k.last.Size > 0 {
+		all, err := hashes{ctx, s.DB, h.hashes, nil}.ReadHashes([]int64{tlog.StoredHashIndex(0, k.last.Size-1)})
 		if err != nil {
-			return c, "", leaf, err
+			return k, err
 		}
-		leaf = all[0]
+		k.leaf = all[0]
 	}
-	if err := g.replace(c, signed); err != nil {
-		return c, "", leaf, fault.New(fault.Unavailable, fault.NotAvailable,
+	if err := g.replace(k.last, k.signed); err != nil {
+		return k, fault.New(fault.Unavailable, fault.NotAvailable,
 			"let ledger: checkpoint name a file that the server may write, on a disk that has room",
 			"keeping the checkpoint outside of the database: %w", fault.Cause(err))
 	}
-	return c, signed, leaf, nil
+	return k, nil
 }
 
 // replace puts a checkpoint into the file, whole or not at all. Servers may share it: a newer one stays.

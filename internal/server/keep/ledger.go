@@ -86,7 +86,7 @@ func (tx *Tx) Append(leaves ...ledger.Leaf) (first int64, err error) {
 		return 0, err
 	}
 	if g := tx.store.guard; g != nil {
-		if err := g.fits(tx.ctx, tx.tx, &h); err != nil {
+		if err := g.fits(tx.ctx, tx.tx, &h, g.known()); err != nil {
 			return 0, err
 		}
 	}
@@ -138,24 +138,21 @@ func (tx *Tx) put(h *head, r hashes, body []byte, hash tlog.Hash) error {
 
 // Checkpoint is the newest signed state of what is committed. What anybody is shown is in the file before.
 func (s *Store) Checkpoint(ctx context.Context) (string, error) {
-	h, err := readHead(ctx, s.DB, "")
+	h, err := s.fit(ctx)
 	if err != nil {
 		return "", err
 	}
-	if err := s.guard.holds(ctx, s.DB, &h); err != nil {
-		return "", err
-	}
-	c, signed, err := s.guard.save(ctx, s, h.leaves())
-	if err != nil {
-		return "", err
+	k := s.guard.save(ctx, s, h.leaves())
+	if k.failed != nil {
+		return "", k.failed
 	}
 	var before string
-	err = s.DB.QueryRowContext(ctx, `select note from signed where origin = $1 and size = $2`, h.origin, c.Size).
+	err = s.DB.QueryRowContext(ctx, `select note from signed where origin = $1 and size = $2`, h.origin, k.last.Size).
 		Scan(&before)
 	if err == nil || !errors.Is(err, sql.ErrNoRows) {
 		return before, err
 	}
-	return signed, shown(ctx, s.DB, h.origin, c.Size, signed)
+	return k.signed, shown(ctx, s.DB, h.origin, k.last.Size, k.signed)
 }
 
 // shown keeps a checkpoint, for it is shown to others.

@@ -254,3 +254,32 @@ func TestG11_an_origin_that_a_signer_has_not_begun_is_signed_after_its_state_was
 		}
 	})
 }
+
+// What is looked at while others write is no older than what they have had signed meanwhile.
+func TestG11_a_store_that_is_written_to_is_fit_at_each_moment(t *testing.T) {
+	kinds(t, func(t *testing.T, url string) {
+		x, _ := asked(t)
+		s := guarded(t, url, x)
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() {
+				for range 40 {
+					if err := appends(s, 1); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			all.Go(func() {
+				for range 100 {
+					if err := s.Fit(context.Background()); err != nil {
+						t.Errorf("it is not fit: %v", err)
+					}
+					if _, err := s.Checkpoint(context.Background()); err != nil {
+						t.Errorf("it has no checkpoint: %v", err)
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+}
