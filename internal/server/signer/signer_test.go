@@ -207,13 +207,14 @@ func TestG11_a_history_that_grows_is_signed_also_after_a_new_start(t *testing.T)
 
 func TestG11_another_history_is_not_signed_whatever_its_size(t *testing.T) {
 	s, h, forged := stands(t), written(t, 20, 20), written(t, 20, 5)
+	none := ledger.Checkpoint{Origin: name, Root: tlog.Hash{1}}
+	s.refuses("an empty one that is not empty, at first", none, h.prove, "no proof that a ledger of 0 leaves")
 	s.grows(h, 8)
 	for what, size := range map[string]int64{"longer": 12, "as long": 8, "shorter": 7} {
 		s.refuses(what, forged.at(t, size), forged.prove, "no proof that a ledger of")
 		s.refuses(what+", with the proof of the other", forged.at(t, size), h.prove, "no proof that a ledger of")
 	}
-	s.refuses("a beginning that is no empty ledger", ledger.Checkpoint{Origin: name, Root: tlog.Hash{1}}, h.prove,
-		"no proof that a ledger of")
+	s.refuses("an empty one that is not empty", none, h.prove, "no proof that a ledger of 8 leaves begins with one of 0")
 	if err := s.signs(forged.at(t, 5), h.prove); err != nil { // with that both begin
 		t.Error(err)
 	}
