@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -495,5 +496,38 @@ func TestG11_the_socket_is_open_to_its_user_and_to_the_group_that_the_umask_leav
 	}
 	if b, err := os.ReadFile(plain); err != nil || string(b) != "of somebody" {
 		t.Errorf("it holds %q, %v", b, err)
+	}
+}
+
+// A server alone is never told another size, and asks once.
+func TestG11_a_checkpoint_costs_one_request(t *testing.T) {
+	s, h := stands(t), written(t, 50, 50)
+	path := filepath.Join(t.TempDir(), "between")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	var asked atomic.Int64
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			asked.Add(1)
+			text, _ := io.ReadAll(c) // what there is
+			_, _ = io.WriteString(c, s.says(string(text)))
+			_ = c.Close()
+		}
+	}()
+	server := signer.NewSocket(path, s.public)
+	for size := int64(1); size <= 50; size++ {
+		if _, err := server.Sign(t.Context(), h.at(t, size), h.prove); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := asked.Load(); n != 50 {
+		t.Errorf("50 checkpoints took %d requests", n)
 	}
 }
