@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the released binaries from the source in one folder, each as it runs and
-# packed, and the server: its program, its image, and its unit for systemd.
+# packed, and the server: its program, its image, and the units for systemd.
 # Usage: .ci/build.sh VERSION SOURCE OUT
 set -euo pipefail
 version=$1 source=$2
@@ -23,7 +23,7 @@ for target in linux_amd64 linux_arm64 darwin_amd64 darwin_arm64 windows_amd64.ex
 done
 
 server=$source/internal/server
-cp "$server/image/sallyport-server.service" "$out"
+cp "$server"/image/*.service "$out"
 for arch in amd64 arm64; do
 	(
 		cd "$server"

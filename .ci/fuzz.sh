@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 count=0
 while IFS=: read -r file _ name; do
 	count=$((count + 1))
-	go test -run '^$' -fuzz "^$name\$" -fuzztime "${1:-60s}" -fuzzminimizetime 1x "./${file%/*}"
+	go test -C "${file%/*}" -run '^$' -fuzz "^$name\$" -fuzztime "${1:-60s}" -fuzzminimizetime 1x .
 done < <(grep -rnoE 'func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed 's/func //; s#^\./##' | grep -v '^internal/lab/')
 echo "fuzz: $count targets"
 [ "$count" -gt 0 ]

@@ -20,16 +20,15 @@ type Checkpoint struct {
 	Root   Hash   `json:"root"`
 }
 
-// text is what is signed.
-func (c Checkpoint) text() string {
+// Text is what is signed.
+func (c Checkpoint) Text() string {
 	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
 }
 
-// Sign returns the checkpoint as a signed note. Its origin is the name of its signers, of which there are two where the
-// key changes.
-func (c Checkpoint) Sign(by note.Signer, more ...note.Signer) (string, error) {
+// Sign returns the checkpoint as a signed note. Its origin is the name of its signer.
+func (c Checkpoint) Sign(by note.Signer) (string, error) {
 	c.Origin = by.Name()
-	b, err := note.Sign(&note.Note{Text: c.text()}, append([]note.Signer{by}, more...)...)
+	b, err := note.Sign(&note.Note{Text: c.Text()}, by)
 	return string(b), err
 }
 
@@ -61,7 +60,7 @@ func open(signed string, keys []string) (c Checkpoint, by []string, err error) {
 			"find out who signed it: the ledger may be another server's, or forged",
 			"the checkpoint is signed by none of the keys: %w", err)
 	}
-	if c, err = parse(n.Text); err != nil {
+	if c, err = ParseText(n.Text); err != nil {
 		return c, nil, err
 	}
 	if n.Sigs[0].Name != c.Origin {
@@ -78,16 +77,19 @@ func open(signed string, keys []string) (c Checkpoint, by []string, err error) {
 	return c, by, nil
 }
 
-// parse reads what is signed. Lines after the third are extensions, of which none is known.
-func parse(text string) (c Checkpoint, err error) {
+// maxSize is far more than any ledger has. Proofs about sizes close to the end of the numbers would never end.
+const maxSize = 1 << 60
+
+// ParseText reads what is signed. Lines after the third are extensions, of which none is known.
+func ParseText(text string) (c Checkpoint, err error) {
 	lines := strings.Split(text, "\n")
 	if len(lines) != 4 || lines[0] == "" || lines[3] != "" {
 		return c, malformed("a checkpoint of %d lines, want the origin, the size and the root", len(lines)-1)
 	}
 	c.Origin = lines[0]
 	c.Size, err = strconv.ParseInt(lines[1], 10, 64)
-	if err != nil || c.Size < 0 || strconv.FormatInt(c.Size, 10) != lines[1] {
-		return c, malformed("a checkpoint of size %q, want a number", fault.Cut(lines[1]))
+	if err != nil || c.Size < 0 || c.Size > maxSize || strconv.FormatInt(c.Size, 10) != lines[1] {
+		return c, malformed("a checkpoint of size %q, want a number from 0 to 2^60", fault.Cut(lines[1]))
 	}
 	if c.Root, err = tlog.ParseHash(lines[2]); err != nil {
 		return c, malformed("a checkpoint whose root is %q, want 32 bytes in base64", fault.Cut(lines[2]))
@@ -98,7 +100,7 @@ func parse(text string) (c Checkpoint, err error) {
 // Parse reads a signed checkpoint without verifying it, where it is the reader's own.
 func Parse(signed string) (Checkpoint, error) {
 	text, _, _ := strings.Cut(signed, "\n\n")
-	return parse(text + "\n")
+	return ParseText(text + "\n")
 }
 
 // Named reads a key that signs checkpoints, as a file of one holds it, for a ledger of a name: a ledger that continues
@@ -130,4 +132,25 @@ func Named(private, name string) (note.Signer, string, error) {
 		return nil, "", bad()
 	}
 	return signer, verifier, nil
+}
+
+// Under is the verifier of the same key under another name: a ledger that continues another has one.
+func Under(verifier, name string) (string, error) {
+	bad := func() error {
+		return fault.New(fault.Usage, fault.Config, "take what sallyport-server key has printed: NAME+HASH+KEY",
+			"the key %q cannot be read as one that verifies", fault.Cut(verifier))
+	}
+	if _, err := note.NewVerifier(verifier); err != nil {
+		return "", bad()
+	}
+	const parts = 3 // NAME+HASH+KEY, where a name has no plus, and a key may have some
+	raw, err := base64.StdEncoding.DecodeString(strings.SplitN(verifier, "+", parts)[parts-1])
+	if err != nil || len(raw) != 1+ed25519.PublicKeySize {
+		return "", bad()
+	}
+	out, err := note.NewEd25519VerifierKey(name, raw[1:])
+	if err != nil {
+		return "", bad()
+	}
+	return out, nil
 }

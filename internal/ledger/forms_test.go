@@ -31,6 +31,7 @@ func TestG11_a_checkpoint_is_read_in_one_form(t *testing.T) {
 		"a size below 0":              "sallyport.example/ledger\n-1\n" + root + "\n",
 		"a size in another form":      "sallyport.example/ledger\n03\n" + root + "\n",
 		"a size with a sign":          "sallyport.example/ledger\n+3\n" + root + "\n",
+		"a size that no ledger has":   "sallyport.example/ledger\n1152921504606846977\n" + root + "\n",
 		"a size that is not a number": "sallyport.example/ledger\nx\n" + root + "\n",
 		"a root of other bytes":       "sallyport.example/ledger\n3\nAAAA\n",
 	} {

@@ -18,7 +18,7 @@ const (
 // rooms says, for each room, which others of the server it may import (docs/architecture.md).
 var rooms = map[string]string{
 	"event": "", "hook": "event", "keep": "event", "queue": "keep", "decide": "event keep", "push": "decide event keep",
-	"serve": "decide event hook keep metric push queue", "sallyport-server": "serve", "pgtest": "", "metric": "",
+	"serve": "decide event hook keep metric push queue signer", "signer": "", "sallyport-server": "serve signer", "pgtest": "", "metric": "",
 	"chaos": "", "image": "",
 }
 
@@ -30,6 +30,7 @@ var guests = map[string][]string{
 	"github.com/riverqueue/":         {"queue"},
 	"golang.org/x/crypto/x509roots/": {"sallyport-server"},
 	"net/http":                       {"hook", "metric", "serve"},
+	"golang.org/x/mod/sumdb/note":    {"signer"},
 	"github.com/prometheus/":         {"metric"},
 	common + "cli":                   nil,
 	common + "labtest":               nil,

@@ -151,8 +151,12 @@ func (d *Decider) leaf(w keep.Waiting, kind ledger.Kind, x event.Decision) ledge
 			Policy: x.Policy, Input: x.Input, Decision: x.ID}}
 }
 
-// send posts what the row says, and keeps that it arrived.
+// send posts what the row says, and keeps that it arrived. An answer whose leaf no checkpoint outside of the database
+// covers is not sent: nobody could prove later that it was given.
 func (d *Decider) send(ctx context.Context, w keep.Waiting, at Platform, x event.Decision, log *slog.Logger) error {
+	if err := d.Keep.Fit(ctx); err != nil {
+		return fault.New(fault.Unavailable, fault.NotAvailable, fault.Of(err).Hint, "the answer is not sent yet: %w", err)
+	}
 	if x.Answer == event.Approved {
 		if waits, err := at.Still(ctx); err != nil || !waits {
 			if err == nil {

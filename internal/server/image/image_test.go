@@ -159,9 +159,17 @@ func TestImage_a_program_of_another_architecture_or_with_a_loader_is_put_into_no
 	}
 }
 
-func TestUnit_for_systemd_is_right_and_gives_the_server_little(t *testing.T) {
+func TestUnits_for_systemd_are_right_and_give_each_process_little(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("sallyport-server.service")
+	for name, most := range map[string]float64{"sallyport-server": 1.5, "sallyport-signer": 1.0} {
+		t.Run(name, func(t *testing.T) { exposed(t, name+".service", most) })
+	}
+}
+
+// exposed has systemd look at a unit.
+func exposed(t *testing.T, name string, most float64) {
+	t.Helper()
+	b, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,10 +177,10 @@ func TestUnit_for_systemd_is_right_and_gives_the_server_little(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A program and a user that this machine has.
-	text := strings.Replace(strings.Replace(string(b), "/usr/local/bin/sallyport-server", own, 1), "User=sallyport",
-		"User=daemon", 1)
-	unit := filepath.Join(t.TempDir(), "sallyport-server.service")
+	// A program, a user and a group that this machine has.
+	text := strings.Replace(string(b), "/usr/local/bin/sallyport-server", own, 1)
+	text = regexp.MustCompile(`(?m)^(User|Group)=sallyport.*$`).ReplaceAllString(text, "$1=daemon")
+	unit := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +195,6 @@ func TestUnit_for_systemd_is_right_and_gives_the_server_little(t *testing.T) {
 	if found == nil {
 		t.Fatalf("systemd-analyze says no level:\n%s", said)
 	}
-	const most = 1.5
 	if level, err := strconv.ParseFloat(string(found[1]), 64); err != nil || level > most {
 		t.Errorf("the unit is exposed %s, want %.1f at most", found[1], most)
 	}

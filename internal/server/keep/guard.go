@@ -8,11 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -23,9 +23,17 @@ import (
 // A Seal is how a server signs its ledger, and where it keeps the newest checkpoint outside of the database. A database
 // that was put back, or that another took over without the last transactions, is behind that file, and shows it.
 type Seal struct {
-	Name    string // of the ledger; one that continues it has a number besides
-	Private string // the key that signs
-	File    string // the newest checkpoint
+	Name string // of the ledger; one that continues it has a number besides
+	By   Signer
+	File string // the newest checkpoint
+}
+
+// A Signer signs checkpoints, each in the name of its origin: with a key in memory, or by asking a process that has it.
+type Signer interface {
+	// Key is the verifier of what it signs for an origin.
+	Key(origin string) (string, error)
+	// Sign takes a function that proves that the ledger of a size begins with what it was at a smaller size.
+	Sign(ctx context.Context, c ledger.Checkpoint, prove func(from, size int64) ([]tlog.Hash, error)) (string, error)
 }
 
 // origin is the name of an origin by its number.
@@ -39,16 +47,26 @@ func (s Seal) origin(n int64) string {
 // A guard is a seal at work.
 type guard struct {
 	Seal
-	signer note.Signer
-	more   []note.Signer // who signs as well, where the key changes
-	key    string        // verifier of the signer
-	number int64         // of the origin
+	key    string // verifier of the signer
+	number int64  // of the origin
 
-	saving sync.Mutex        // held while the file is written, and never waited for inside of a transaction
-	mu     sync.Mutex        // of the fields below
+	saving sync.Mutex // held while the file is written, and never waited for inside of a transaction
+	mu     sync.Mutex // of what is kept
+	kept   kept
+}
+
+// What is kept outside of the database.
+type kept struct {
 	last   ledger.Checkpoint // the newest that is in the file
+	signed string            // the same as it was signed
 	leaf   tlog.Hash         // of its last leaf, whose random bits no other history has
-	failed error             // the file could not be written
+	failed error             // a newer one could not be signed, or the file not be written
+}
+
+func (g *guard) known() kept {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.kept
 }
 
 // Guard seals the ledger of a store from here on, after it has held the database to the file.
@@ -60,7 +78,7 @@ func (s *Store) Guard(ctx context.Context, seal Seal) error {
 			return err
 		}
 		g.number = h.origin
-		if g.signer, g.key, err = ledger.Named(seal.Private, seal.origin(h.origin)); err != nil {
+		if g.key, err = seal.By.Key(seal.origin(h.origin)); err != nil {
 			return err
 		}
 		text, c, err := tx.outside(seal, &h)
@@ -82,11 +100,8 @@ func (s *Store) Guard(ctx context.Context, seal Seal) error {
 	if err != nil {
 		return err
 	}
-	return g.save(ctx, s, h.leaves())
+	return g.save(ctx, s, h.leaves()).failed
 }
-
-// Signer signs the checkpoints of a store that is guarded.
-func (s *Store) Signer() note.Signer { return s.guard.signer }
 
 // signs holds a key to the one that signs the ledger. The first that does so counts.
 func (tx *Tx) signs(h *head, key string) error {
@@ -134,7 +149,7 @@ func (tx *Tx) outside(seal Seal, h *head) (text string, c ledger.Checkpoint, err
 		return "", c, err
 	}
 	for n := range h.origin + ahead {
-		if _, key, err := ledger.Named(seal.Private, seal.origin(n+1)); err == nil {
+		if key, err := seal.By.Key(seal.origin(n + 1)); err == nil {
 			keys = append(keys, key)
 		}
 	}
@@ -223,26 +238,24 @@ func (tx *Tx) agrees(h *head, c ledger.Checkpoint) error {
 	return err
 }
 
-// fits says why nothing may be appended to a database: it is not the one that this server has seen before.
-func (g *guard) fits(ctx context.Context, q queries, h *head) error {
-	g.mu.Lock()
-	last, leaf, failed := g.last, g.leaf, g.failed
-	g.mu.Unlock()
-	if err := g.stillSigns(h, last.Size); err != nil {
+// fits says why nothing may be appended to a database: it is not the one that this server has seen before, or its newest
+// checkpoint could not be signed or kept.
+func (g *guard) fits(ctx context.Context, q queries, h *head, k kept) error {
+	if err := g.stillSigns(h, k.last.Size); err != nil {
 		return err
 	}
-	if failed != nil {
-		return failed
+	if k.failed != nil {
+		return k.failed
 	}
-	if last.Size == 0 {
+	if k.last.Size == 0 {
 		return nil
 	}
-	got, err := hashes{ctx, q, h.hashes, nil}.ReadHashes([]int64{tlog.StoredHashIndex(0, last.Size-1)})
+	got, err := hashes{ctx, q, h.hashes, nil}.ReadHashes([]int64{tlog.StoredHashIndex(0, k.last.Size-1)})
 	if err != nil {
 		return err
 	}
-	if got[0] != leaf {
-		return forked(last.Size)
+	if got[0] != k.leaf {
+		return forked(k.last.Size)
 	}
 	return nil
 }
@@ -264,68 +277,81 @@ func (g *guard) stillSigns(h *head, least int64) error {
 
 // Fit says why this server may not append to its database.
 func (s *Store) Fit(ctx context.Context) error {
-	h, err := readHead(ctx, s.DB, "")
-	if err != nil || s.guard == nil {
-		return err
+	_, err := s.fit(ctx)
+	return err
+}
+
+// fit holds the database to what was known before it was read: others may append meanwhile.
+func (s *Store) fit(ctx context.Context) (h head, err error) {
+	if s.guard == nil {
+		return readHead(ctx, s.DB, "")
 	}
-	return s.guard.fits(ctx, s.DB, &h)
+	s.guard.again(ctx, s)
+	k := s.guard.known()
+	if h, err = readHead(ctx, s.DB, ""); err != nil {
+		return h, err
+	}
+	return h, s.guard.fits(ctx, s.DB, &h, k)
 }
 
 // save signs what is committed, and keeps it in the file. Of those who wait for it together, one does it for all.
-func (g *guard) save(ctx context.Context, s *Store, size int64) error {
+func (g *guard) save(ctx context.Context, s *Store, size int64) kept {
 	g.saving.Lock()
 	defer g.saving.Unlock()
-	g.mu.Lock()
-	done := g.failed == nil && g.last.Size >= size && g.last.Origin != ""
-	last := g.last
-	g.mu.Unlock()
-	if done {
-		return nil
+	return g.saved(ctx, s, size)
+}
+
+// again saves what could not be saved before, if nobody is at it. Whatever a server is asked tries that: one that is not
+// ready may be asked little.
+func (g *guard) again(ctx context.Context, s *Store) {
+	if g.known().failed != nil && g.saving.TryLock() {
+		defer g.saving.Unlock()
+		g.saved(ctx, s, 0)
+	}
+}
+
+func (g *guard) saved(ctx context.Context, s *Store, size int64) kept {
+	k := g.known()
+	if k.failed == nil && k.last.Size >= size && k.last.Origin != "" {
+		return k
 	}
 	const patience = 10 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	c, leaf, err := g.write(ctx, s, last.Size)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.failed = err; err == nil {
-		g.last, g.leaf = c, leaf
+	now, err := g.write(ctx, s, k.last.Size)
+	if k.failed = err; err == nil {
+		k = now
 	}
-	return err
-}
-
-// stuck reports whether the file could not be written the last time.
-func (g *guard) stuck() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.failed != nil
+	g.kept = k
+	return k
 }
 
-func (g *guard) write(ctx context.Context, s *Store, least int64) (c ledger.Checkpoint, leaf tlog.Hash, err error) {
+func (g *guard) write(ctx context.Context, s *Store, least int64) (k kept, err error) {
 	h, err := readHead(ctx, s.DB, "")
 	if err != nil {
-		return c, leaf, err
+		return k, err
 	}
 	if err := g.stillSigns(&h, least); err != nil {
-		return c, leaf, err
+		return k, err
 	}
-	c, text, err := s.sign(ctx, &h, g.signer, g.more...)
-	if err != nil {
-		return c, leaf, err
+	if k.last, k.signed, err = g.sign(ctx, s.DB, &h, h.leaves()); err != nil {
+		return k, err
 	}
-	if c.Size > 0 {
-		all, err := hashes{ctx, s.DB, h.hashes, nil}.ReadHashes([]int64{tlog.StoredHashIndex(0, c.Size-1)})
+	if k.last.Size > 0 {
+		all, err := hashes{ctx, s.DB, h.hashes, nil}.ReadHashes([]int64{tlog.StoredHashIndex(0, k.last.Size-1)})
 		if err != nil {
-			return c, leaf, err
+			return k, err
 		}
-		leaf = all[0]
+		k.leaf = all[0]
 	}
-	if err := g.replace(c, text); err != nil {
-		return c, leaf, fault.New(fault.Unavailable, fault.NotAvailable,
+	if err := g.replace(k.last, k.signed); err != nil {
+		return k, fault.New(fault.Unavailable, fault.NotAvailable,
 			"let ledger: checkpoint name a file that the server may write, on a disk that has room",
 			"keeping the checkpoint outside of the database: %w", fault.Cause(err))
 	}
-	return c, leaf, nil
+	return k, nil
 }
 
 // replace puts a checkpoint into the file, whole or not at all. Servers may share it: a newer one stays.
@@ -370,7 +396,7 @@ func (s *Store) Continue(ctx context.Context, seal Seal, at time.Time) (ledger.L
 		if err != nil {
 			return err
 		}
-		signer, now, err := ledger.Named(seal.Private, seal.origin(h.origin))
+		now, err := seal.By.Key(seal.origin(h.origin))
 		if err != nil {
 			return err
 		}
@@ -387,7 +413,7 @@ func (s *Store) Continue(ctx context.Context, seal Seal, at time.Time) (ledger.L
 			return bad
 		}
 		if h.key == now { // what is left can still be shown, and verifies
-			if err := tx.closes(&h, signer); err != nil {
+			if err := tx.closes(&h, seal); err != nil {
 				return err
 			}
 		}
@@ -397,7 +423,7 @@ func (s *Store) Continue(ctx context.Context, seal Seal, at time.Time) (ledger.L
 				number = n
 			}
 		}
-		_, key, err := ledger.Named(seal.Private, seal.origin(number+1))
+		key, err := seal.By.Key(seal.origin(number + 1))
 		if err != nil {
 			return err
 		}
@@ -446,16 +472,12 @@ func (tx *Tx) known(seal Seal, h *head) (text string, c ledger.Checkpoint, err e
 }
 
 // closes signs what is left of an origin that ends.
-func (tx *Tx) closes(h *head, by note.Signer) error {
-	root, err := tlog.TreeHash(h.leaves(), hashes{tx.ctx, tx.tx, h.hashes, nil})
+func (tx *Tx) closes(h *head, seal Seal) error {
+	c, text, err := seal.sign(tx.ctx, tx.tx, h, h.leaves())
 	if err != nil {
 		return err
 	}
-	text, err := ledger.Checkpoint{Size: h.leaves(), Root: root}.Sign(by)
-	if err != nil {
-		return err
-	}
-	return shown(tx.ctx, tx.tx, h, text)
+	return shown(tx.ctx, tx.tx, h.origin, c.Size, text)
 }
 
 // Ended is what is left of an origin that has ended: its last checkpoint that this database holds all leaves of, and
@@ -500,24 +522,41 @@ func (tx *Tx) begin(seal Seal, h *head, number int64, text string, leaf ledger.L
 	return err
 }
 
+// both signs with two keys, of which the first takes the place of the other.
+type both struct {
+	Signer
+	before Signer
+}
+
+func (b both) Sign(
+	ctx context.Context, c ledger.Checkpoint, prove func(from, size int64) ([]tlog.Hash, error),
+) (string, error) {
+	text, err := b.Signer.Sign(ctx, c, prove)
+	if err != nil {
+		return "", err
+	}
+	other, err := b.before.Sign(ctx, c, prove)
+	_, signature, _ := strings.Cut(other, "\n\n")
+	return text + signature, err
+}
+
 // Rotate changes the key that signs. The leaf of the change is covered by a checkpoint that both keys have signed.
-func (s *Store) Rotate(ctx context.Context, seal Seal, before string, at time.Time) (ledger.Leaf, error) {
+func (s *Store) Rotate(ctx context.Context, seal Seal, before Signer, at time.Time) (ledger.Leaf, error) {
 	old := seal
-	old.Private = before
+	old.By = before
 	if err := s.Guard(ctx, old); err != nil {
 		return ledger.Leaf{}, err
 	}
-	signer, key, err := ledger.Named(seal.Private, seal.origin(s.guard.number))
+	key, err := seal.By.Key(seal.origin(s.guard.number))
 	if err != nil {
 		return ledger.Leaf{}, err
 	}
 	if key == s.guard.key {
 		return ledger.Leaf{}, fault.New(fault.Usage, fault.Config,
-			"make a new key and let ledger: key name it: sallyport-server key --name "+seal.Name+" --out FILE",
+			"make a new key and let the configuration name it: sallyport-server key --name "+seal.Name+" --out FILE",
 			"the key before is the one that the configuration names")
 	}
 	leaf := ledger.Leaf{Kind: ledger.NewKey, At: at, About: ledger.About{Before: s.guard.key, Key: key}}
-	former := s.guard.signer
 	err = s.Write(ctx, func(tx *Tx) error {
 		if _, err := tx.Append(leaf); err != nil {
 			return err
@@ -528,7 +567,7 @@ func (s *Store) Rotate(ctx context.Context, seal Seal, before string, at time.Ti
 	if err != nil {
 		return leaf, err
 	}
-	s.guard.signer, s.guard.more, s.guard.key = signer, []note.Signer{former}, key
-	_, err = s.Checkpoint(ctx, signer, former)
+	s.guard.By, s.guard.key = both{seal.By, before}, key
+	_, err = s.Checkpoint(ctx)
 	return leaf, err
 }

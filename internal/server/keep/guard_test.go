@@ -3,7 +3,6 @@ package keep_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,28 +10,31 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/ledger"
 	"github.com/sallyport-dev/sallyport/internal/server/keep"
+	"github.com/sallyport-dev/sallyport/internal/server/signer"
 )
 
 // seal is one with a new key.
 func seal(t *testing.T) keep.Seal {
 	t.Helper()
-	private, _, err := note.GenerateKey(rand.Reader, "sallyport.example/ledger")
+	private, _, _, err := signer.Generate("sallyport.example/ledger")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return keep.Seal{Name: "sallyport.example/ledger", Private: private,
+	key, err := signer.NewKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keep.Seal{Name: "sallyport.example/ledger", By: key,
 		File: filepath.Join(t.TempDir(), "ledger.checkpoint")}
 }
 
 // verifier is that of a seal's key under a name.
 func verifier(t *testing.T, s keep.Seal, name string) string {
 	t.Helper()
-	_, key, err := ledger.Named(s.Private, name)
+	key, err := s.By.Key(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +132,7 @@ func TestG11_the_newest_checkpoint_is_also_outside_of_the_database(t *testing.T)
 			}
 			adds(t, s, 1)
 		}
-		exported(t, s, key, s.Signer(), text(t, x.File))
+		exported(t, s, key, text(t, x.File))
 	})
 }
 
@@ -168,11 +170,11 @@ func TestG11_a_ledger_is_continued_and_says_what_is_missing(t *testing.T) {
 	kinds(t, func(t *testing.T, url string) {
 		old, x := restored(t, url)
 		before := text(t, x.File)
-		s := open(t, old)
-		ended, err := ledger.Parse(third(t, s, x))
+		ended, err := ledger.Parse(third(t, old, x))
 		if err != nil {
 			t.Fatal(err)
 		}
+		s := open(t, old)
 		last, err := ledger.Parse(before)
 		if err != nil {
 			t.Fatal(err)
@@ -220,11 +222,8 @@ func TestG11_a_ledger_is_continued_and_says_what_is_missing(t *testing.T) {
 			{5, ledger.Hash{1}, "not those"}, {6, ledger.Hash{1}, "is of 6"}} {
 			own := x // of a server that has its own file
 			own.File = filepath.Join(t.TempDir(), "own.checkpoint")
-			note, err := ledger.Checkpoint{Size: c.size, Root: c.root}.Sign(signerOf(t, x.Private, x.Name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(own.File, []byte(note), 0o600); err != nil {
+			seen := signs(t, x, ledger.Checkpoint{Size: c.size, Root: c.root})
+			if err := os.WriteFile(own.File, []byte(seen), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			s := open(t, old)
@@ -237,22 +236,21 @@ func TestG11_a_ledger_is_continued_and_says_what_is_missing(t *testing.T) {
 	})
 }
 
-// third is the checkpoint of a store as it is.
-func third(t *testing.T, s *keep.Store, x keep.Seal) string {
+// third is the checkpoint of a database as it is, by a server that has seen nothing of it before.
+func third(t *testing.T, url string, x keep.Seal) string {
 	t.Helper()
-	signer, _, err := ledger.Named(x.Private, x.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := s.Checkpoint(t.Context(), signer)
+	x.File = filepath.Join(t.TempDir(), "third.checkpoint")
+	s := guarded(t, url, x)
+	defer s.Close()
+	text, err := s.Checkpoint(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return text
 }
 
-// other is another private key.
-func other(t *testing.T) string { t.Helper(); return seal(t).Private }
+// other is one with another key.
+func other(t *testing.T) keep.Signer { t.Helper(); return seal(t).By }
 
 // A database is put back to before it was continued: that origin is never begun a second time.
 func TestG11_no_origin_begins_twice(t *testing.T) {
@@ -289,7 +287,7 @@ func TestG11_a_running_server_sees_that_its_database_was_put_back(t *testing.T) 
 		if err := appends(s, 1); err == nil || !strings.Contains(err.Error(), "its ledger has 3 leaves, and a checkpoint outside of it is of 4") {
 			t.Errorf("got %v", err)
 		}
-		if _, err := s.Checkpoint(t.Context(), s.Signer()); fault.Of(err).Code != fault.Ledger {
+		if _, err := s.Checkpoint(t.Context()); fault.Of(err).Code != fault.Ledger {
 			t.Errorf("it signs what is behind: %v", err)
 		}
 		if err := s.Fit(t.Context()); fault.Of(err).Code != fault.Ledger {
@@ -351,10 +349,7 @@ func TestG11_a_checkpoint_that_nobody_of_this_ledger_signed_is_refused(t *testin
 		s := guarded(t, url, x)
 		adds(t, s, 2)
 		good := text(t, x.File)
-		forged, err := ledger.Checkpoint{Size: 2}.Sign(signerOf(t, stranger.Private, x.Name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		forged := signs(t, stranger, ledger.Checkpoint{Size: 2})
 		s.Close()
 		for what, text := range map[string]string{"it is empty": "", "it is cut": good[:len(good)-20],
 			"another key has signed it": forged, "it is too long": strings.Repeat(good, 100)} {
@@ -373,13 +368,15 @@ func TestG11_a_checkpoint_that_nobody_of_this_ledger_signed_is_refused(t *testin
 	})
 }
 
-func signerOf(t *testing.T, private, name string) note.Signer {
+// signs signs anything as the key of a seal.
+func signs(t *testing.T, x keep.Seal, c ledger.Checkpoint) string {
 	t.Helper()
-	signer, _, err := ledger.Named(private, name)
+	c.Origin = x.Name
+	text, err := x.By.Sign(t.Context(), c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return signer
+	return text
 }
 
 // Servers may share the file: one that is slower puts no older checkpoint into it.
@@ -387,10 +384,7 @@ func TestG11_a_newer_checkpoint_stays_in_a_file_that_servers_share(t *testing.T)
 	kinds(t, func(t *testing.T, url string) {
 		x := seal(t)
 		s := guarded(t, url, x)
-		newer, err := ledger.Checkpoint{Size: 9}.Sign(s.Signer())
-		if err != nil {
-			t.Fatal(err)
-		}
+		newer := signs(t, x, ledger.Checkpoint{Size: 9})
 		if err := os.WriteFile(x.File, []byte(newer), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -408,7 +402,7 @@ func TestG11_a_checkpoint_is_only_of_what_is_committed(t *testing.T) {
 		if _, err := tx.Append(leaf(9)); err != nil {
 			return err
 		}
-		text, err := s.Checkpoint(t.Context(), s.Signer())
+		text, err := s.Checkpoint(t.Context())
 		if err != nil {
 			return err
 		}
@@ -428,16 +422,16 @@ func TestG11_the_key_of_a_ledger_is_changed(t *testing.T) {
 		s.Close()
 		after := seal(t)
 		after.File = x.File
-		after.Private = other(t)
+		after.By = other(t)
 		s = open(t, url)
 		if err := s.Guard(t.Context(), after); fault.Of(err).Code != fault.Ledger ||
 			!strings.Contains(fault.Of(err).Hint, "ledger rotate") {
 			t.Fatalf("a key that nobody has announced: got %v", err)
 		}
-		if _, err := s.Rotate(t.Context(), x, x.Private, time.Unix(9, 0)); fault.Of(err).Code != fault.Config {
+		if _, err := s.Rotate(t.Context(), x, x.By, time.Unix(9, 0)); fault.Of(err).Code != fault.Config {
 			t.Errorf("the same key: got %v", err)
 		}
-		l, err := s.Rotate(t.Context(), after, x.Private, time.Unix(9, 0))
+		l, err := s.Rotate(t.Context(), after, x.By, time.Unix(9, 0))
 		old, now := verifier(t, x, x.Name), verifier(t, after, x.Name)
 		if err != nil || l.About.Before != old || l.About.Key != now {
 			t.Fatalf("got %+v, %v", l, err)
@@ -460,7 +454,7 @@ func TestG11_the_key_of_a_ledger_is_changed(t *testing.T) {
 		}
 		// A key that is lost announces nobody: the ledger is continued.
 		lost := after
-		lost.Private = other(t)
+		lost.By = other(t)
 		s.Close()
 		s = open(t, url)
 		if l, err = s.Continue(t.Context(), lost, time.Unix(10, 0)); err != nil || l.About.Missing != 0 || l.About.Before != now {
@@ -476,8 +470,8 @@ func TestG11_a_server_that_signs_with_a_key_that_was_changed_appends_nothing(t *
 	running := guarded(t, url, x)
 	adds(t, running, 1)
 	after := x
-	after.Private = other(t)
-	if _, err := open(t, url).Rotate(t.Context(), after, x.Private, time.Unix(9, 0)); err != nil {
+	after.By = other(t)
+	if _, err := open(t, url).Rotate(t.Context(), after, x.By, time.Unix(9, 0)); err != nil {
 		t.Fatal(err)
 	}
 	if err := appends(running, 1); err == nil || !strings.Contains(err.Error(), "the ledger is signed by the key") {
@@ -487,7 +481,7 @@ func TestG11_a_server_that_signs_with_a_key_that_was_changed_appends_nothing(t *
 		t.Errorf("the checkpoint of the change is signed by one key alone: %s", f)
 	}
 	lost := after
-	lost.Private = other(t)
+	lost.By = other(t)
 	still := guarded(t, url, after)
 	if _, err := open(t, url).Continue(t.Context(), lost, time.Unix(9, 0)); err != nil {
 		t.Fatal(err)
@@ -506,7 +500,7 @@ func TestG11_a_database_that_cannot_be_read_is_not_continued(t *testing.T) {
 			t.Fatal(err)
 		}
 		lost := x
-		lost.Private = other(t)
+		lost.By = other(t)
 		_, err := s.Continue(t.Context(), lost, time.Unix(9, 0))
 		if err == nil || !strings.Contains(err.Error(), "of the ledger") {
 			t.Errorf("got %v", err)
@@ -523,7 +517,7 @@ func TestG11_of_an_origin_that_ended_only_leaves_that_are_there_are_shown(t *tes
 		x := seal(t)
 		s := guarded(t, url, x)
 		adds(t, s, 3)
-		want, err := s.Checkpoint(t.Context(), s.Signer())
+		want, err := s.Checkpoint(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -534,7 +528,7 @@ func TestG11_of_an_origin_that_ended_only_leaves_that_are_there_are_shown(t *tes
 			t.Errorf("an origin that lasts has ended: %v", err)
 		}
 		lost := x
-		lost.Private = other(t)
+		lost.By = other(t)
 		if _, err := s.Continue(t.Context(), lost, time.Unix(9, 0)); err != nil {
 			t.Fatal(err)
 		}
@@ -563,8 +557,8 @@ func TestG11_the_file_holds_what_the_key_that_counts_has_signed(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := x
-	after.Private = other(t)
-	if _, err := open(t, url).Rotate(t.Context(), after, x.Private, time.Unix(9, 0)); err != nil {
+	after.By = other(t)
+	if _, err := open(t, url).Rotate(t.Context(), after, x.By, time.Unix(9, 0)); err != nil {
 		t.Fatal(err)
 	}
 	write(t, running, func(*keep.Tx) error { return nil })
@@ -585,7 +579,7 @@ func verifies(t *testing.T, s *keep.Store, keys []string, kept ...string) ledger
 
 func export(t *testing.T, s *keep.Store) []byte {
 	t.Helper()
-	text, err := s.Checkpoint(t.Context(), s.Signer())
+	text, err := s.Checkpoint(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

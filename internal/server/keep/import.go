@@ -17,7 +17,7 @@ func (s *Store) Import(ctx context.Context, seal Seal, export io.ReadSeeker, key
 	const most = 100 // origins
 	own := map[string]int64{}
 	for n := range int64(most) {
-		_, k, err := ledger.Named(seal.Private, seal.origin(n+1))
+		k, err := seal.By.Key(seal.origin(n + 1))
 		if err != nil {
 			return ledger.Summary{}, err
 		}
@@ -28,7 +28,7 @@ func (s *Store) Import(ctx context.Context, seal Seal, export io.ReadSeeker, key
 		return sum, err
 	}
 	number, is := own[sum.Checkpoint.Origin]
-	_, key, err := ledger.Named(seal.Private, sum.Checkpoint.Origin)
+	key, err := seal.By.Key(sum.Checkpoint.Origin)
 	if err != nil {
 		return sum, err
 	}

@@ -37,7 +37,7 @@ func TestG11_an_export_is_imported_whole_or_not_at_all(t *testing.T) {
 			into = open(t, empty["PostgreSQL"])
 		}
 		stranger := x
-		stranger.Private = other(t)
+		stranger.By = other(t)
 		cut := bytes.Join(bytes.SplitAfter(whole, []byte("\n"))[1:], nil)
 		renamed := x
 		renamed.Name = "sallyport.example/other"
@@ -81,8 +81,8 @@ func TestG11_a_key_that_an_import_announces_has_signed_what_was_kept_before(t *t
 	adds(t, s, 2)
 	kept := text(t, x.File) // by the key before alone
 	after := x
-	after.Private = other(t)
-	if _, err := s.Rotate(t.Context(), after, x.Private, time.Unix(9, 0)); err != nil {
+	after.By = other(t)
+	if _, err := s.Rotate(t.Context(), after, x.By, time.Unix(9, 0)); err != nil {
 		t.Fatal(err)
 	}
 	whole := export(t, s)

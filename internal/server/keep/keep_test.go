@@ -3,7 +3,6 @@ package keep_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -14,8 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/ledger"
@@ -175,7 +172,7 @@ func TestJ08_a_rejection_never_becomes_an_approval(t *testing.T) {
 
 func TestG11_what_was_rolled_back_is_in_no_ledger(t *testing.T) {
 	both(t, func(t *testing.T, s *keep.Store) {
-		key, signer := ledgerKey(t)
+		key := sealed(t, s)
 		write(t, s, func(tx *keep.Tx) error { _, err := tx.Append(leaf(1), leaf(2)); return err })
 		failed := errors.New("on purpose")
 		if err := s.Write(t.Context(), func(tx *keep.Tx) error {
@@ -185,7 +182,7 @@ func TestG11_what_was_rolled_back_is_in_no_ledger(t *testing.T) {
 			t.Fatal(err)
 		}
 		write(t, s, func(tx *keep.Tx) error { _, err := tx.Append(leaf(4)); return err })
-		sum := exported(t, s, key, signer)
+		sum := exported(t, s, key)
 		if sum.Checkpoint.Size != 3 {
 			t.Errorf("%d leaves, want 3", sum.Checkpoint.Size)
 		}
@@ -194,7 +191,7 @@ func TestG11_what_was_rolled_back_is_in_no_ledger(t *testing.T) {
 
 func TestG11_leaves_of_many_writers_are_one_ledger(t *testing.T) {
 	both(t, func(t *testing.T, s *keep.Store) {
-		key, signer := ledgerKey(t)
+		key := sealed(t, s)
 		const writers, each = 6, 7
 		var kept []string
 		var mu sync.Mutex
@@ -209,7 +206,7 @@ func TestG11_leaves_of_many_writers_are_one_ledger(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				text, err := s.Checkpoint(context.Background(), signer)
+				text, err := s.Checkpoint(context.Background())
 				if err != nil {
 					t.Error(err)
 				}
@@ -219,7 +216,7 @@ func TestG11_leaves_of_many_writers_are_one_ledger(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if sum := exported(t, s, key, signer, kept...); sum.Checkpoint.Size != writers*each ||
+		if sum := exported(t, s, key, kept...); sum.Checkpoint.Size != writers*each ||
 			sum.Kinds[ledger.Judged] != writers*each {
 			t.Errorf("got %+v", sum)
 		}
@@ -237,23 +234,20 @@ func TestG11_leaves_of_many_writers_are_one_ledger(t *testing.T) {
 	})
 }
 
-func ledgerKey(t *testing.T) (string, note.Signer) {
+// sealed guards a store, and returns the key that verifies its ledger.
+func sealed(t *testing.T, s *keep.Store) string {
 	t.Helper()
-	private, public, err := note.GenerateKey(rand.Reader, "sallyport.example/ledger")
-	if err != nil {
+	x := seal(t)
+	if err := s.Guard(t.Context(), x); err != nil {
 		t.Fatal(err)
 	}
-	signer, err := note.NewSigner(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return public, signer
+	return verifier(t, x, x.Name)
 }
 
 // exported verifies what a store has, as anybody would.
-func exported(t *testing.T, s *keep.Store, key string, signer note.Signer, kept ...string) ledger.Summary {
+func exported(t *testing.T, s *keep.Store, key string, kept ...string) ledger.Summary {
 	t.Helper()
-	text, err := s.Checkpoint(t.Context(), signer)
+	text, err := s.Checkpoint(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -87,7 +86,7 @@ func (tx *Tx) Append(leaves ...ledger.Leaf) (first int64, err error) {
 		return 0, err
 	}
 	if g := tx.store.guard; g != nil {
-		if err := g.fits(tx.ctx, tx.tx, &h); err != nil {
+		if err := g.fits(tx.ctx, tx.tx, &h, g.known()); err != nil {
 			return 0, err
 		}
 	}
@@ -137,50 +136,56 @@ func (tx *Tx) put(h *head, r hashes, body []byte, hash tlog.Hash) error {
 	return nil
 }
 
-// Checkpoint signs what is committed, and keeps that.
-func (s *Store) Checkpoint(ctx context.Context, by note.Signer, more ...note.Signer) (string, error) {
-	h, err := readHead(ctx, s.DB, "")
+// Checkpoint is the newest signed state of what is committed. What anybody is shown is in the file before.
+func (s *Store) Checkpoint(ctx context.Context) (string, error) {
+	h, err := s.fit(ctx)
 	if err != nil {
 		return "", err
 	}
-	if s.guard != nil {
-		if err := s.guard.fits(ctx, s.DB, &h); err != nil {
-			return "", err
-		}
-		// What anybody is shown is in the file before.
-		if err := s.guard.save(ctx, s, h.leaves()); err != nil {
-			return "", err
-		}
+	k := s.guard.save(ctx, s, h.leaves())
+	if k.failed != nil {
+		return "", k.failed
 	}
-	var text string
-	err = s.DB.QueryRowContext(ctx, `select note from signed where origin = $1 and size = $2`, h.origin,
-		h.leaves()).Scan(&text)
+	var before string
+	err = s.DB.QueryRowContext(ctx, `select note from signed where origin = $1 and size = $2`, h.origin, k.last.Size).
+		Scan(&before)
 	if err == nil || !errors.Is(err, sql.ErrNoRows) {
-		return text, err
+		return before, err
 	}
-	if _, text, err = s.sign(ctx, &h, by, more...); err != nil {
-		return "", err
-	}
-	return text, shown(ctx, s.DB, &h, text)
+	return k.signed, shown(ctx, s.DB, h.origin, k.last.Size, k.signed)
 }
 
 // shown keeps a checkpoint, for it is shown to others.
-func shown(ctx context.Context, q queries, h *head, text string) error {
+func shown(ctx context.Context, q queries, origin, size int64, signed string) error {
 	_, err := q.ExecContext(ctx, `insert into signed (origin, size, note) values ($1, $2, $3)
-		on conflict (origin, size) do nothing`, h.origin, h.leaves(), text)
+		on conflict (origin, size) do nothing`, origin, size, signed)
 	return err
 }
 
-// sign signs a state that is committed.
-func (s *Store) sign(
-	ctx context.Context, h *head, by note.Signer, more ...note.Signer,
-) (c ledger.Checkpoint, text string, err error) {
-	c = ledger.Checkpoint{Origin: by.Name(), Size: h.leaves()}
-	if c.Root, err = tlog.TreeHash(c.Size, hashes{ctx, s.DB, h.hashes, nil}); err != nil {
+// sign signs what the ledger of a head is, or was at a smaller size.
+func (s Seal) sign(
+	ctx context.Context, q queries, h *head, size int64,
+) (c ledger.Checkpoint, signed string, err error) {
+	r := hashes{ctx, q, h.hashes, nil}
+	c = ledger.Checkpoint{Origin: s.origin(h.origin), Size: size}
+	if c.Root, err = tlog.TreeHash(size, r); err != nil {
 		return c, "", err
 	}
-	text, err = c.Sign(by, more...)
-	return c, text, err
+	signed, err = s.By.Sign(ctx, c, func(from, size int64) ([]tlog.Hash, error) {
+		now, err := readHead(ctx, q, "") // another server may have appended
+		switch {
+		case err != nil:
+			return nil, err
+		case size > now.leaves():
+			return nil, fault.New(fault.Refused, fault.Ledger, "stop every server; let the state of the signer be the "+
+				"file that ledger: checkpoint names, and begin a new origin: sallyport-server ledger continue",
+				"the database is behind: its ledger has %d leaves, and the signer has signed one of %d", now.leaves(), size)
+		case from == 0:
+			return nil, nil // every ledger begins with nothing
+		}
+		return tlog.ProveTree(size, from, r)
+	})
+	return c, signed, err
 }
 
 // Holds reports whether the ledger still begins with what a checkpoint is of. That a database was put back shows in
@@ -202,7 +207,7 @@ func (s *Store) Size(ctx context.Context) (int64, error) {
 
 // Current is the newest checkpoint, and the place of the first leaf of its origin among all.
 func (s *Store) Current(ctx context.Context) (text string, base int64, err error) {
-	if text, err = s.Checkpoint(ctx, s.guard.signer); err != nil {
+	if text, err = s.Checkpoint(ctx); err != nil {
 		return "", 0, err
 	}
 	h, err := readHead(ctx, s.DB, "")
@@ -228,15 +233,10 @@ func (s *Store) Consistency(ctx context.Context, from, size int64) (before strin
 	if err != nil {
 		return "", nil, err
 	}
-	r := hashes{ctx, s.DB, h.hashes, nil}
-	root, err := tlog.TreeHash(from, r)
-	if err != nil {
+	if _, before, err = s.guard.sign(ctx, s.DB, &h, from); err != nil {
 		return "", nil, err
 	}
-	if before, err = (ledger.Checkpoint{Size: from, Root: root}).Sign(s.guard.signer); err != nil {
-		return "", nil, err
-	}
-	proof, err = tlog.ProveTree(size, from, r)
+	proof, err = tlog.ProveTree(size, from, hashes{ctx, s.DB, h.hashes, nil})
 	return before, proof, err
 }
 

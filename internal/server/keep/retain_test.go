@@ -220,8 +220,8 @@ func TestRetention_never_deletes_what_verifying_needs(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.Close()
-		after, first := x, x.Private
-		after.Private = other(t)
+		after, first := x, x.By
+		after.By = other(t)
 		s = open(t, old)
 		if _, err := s.Rotate(t.Context(), after, first, time.Unix(9, 0)); err != nil {
 			t.Fatal(err)

@@ -30,8 +30,8 @@ func (tx *Tx) Raw() *sql.Tx { return tx.tx }
 
 // Write runs f in a transaction. What f returns an error for has not happened.
 func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
-	if s.guard != nil && s.guard.stuck() {
-		_ = s.guard.save(ctx, s, 0) // what appends is refused while this fails
+	if s.guard != nil {
+		s.guard.again(ctx, s) // what appends is refused while this fails
 	}
 	raw, err := s.DB.BeginTx(ctx, nil)
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
 		s.Committed(tx.added)
 	}
 	if s.guard != nil && tx.leaves > 0 {
-		_ = s.guard.save(ctx, s, tx.leaves) // it is committed; where this fails, nothing more is appended
+		s.guard.save(ctx, s, tx.leaves) // it is committed; where this fails, nothing more is appended
 	}
 	return nil
 }

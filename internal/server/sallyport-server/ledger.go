@@ -38,11 +38,15 @@ func mend(what string, args []string, stdout, stderr io.Writer) error {
 	defer stop()
 	switch what {
 	case "continue":
-		c, err := configured("ledger continue", args, stderr, func(*flag.FlagSet) {})
+		var key string
+		c, err := configured("ledger continue", args, stderr, func(f *flag.FlagSet) { f.StringVar(&key, "key", "", "") })
+		if err == nil {
+			key, err = typed(key)
+		}
 		if err != nil {
 			return err
 		}
-		l, err := serve.Continue(ctx, c, time.Now())
+		l, err := serve.Continue(ctx, c, key, time.Now())
 		if err != nil {
 			return err
 		}
@@ -71,10 +75,24 @@ func keys(w io.Writer, l ledger.Leaf) error {
 	return err
 }
 
+// typed is a file that the command line names, from where it is typed. The configuration names its own from its folder.
+func typed(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return "", fault.New(fault.Usage, fault.Path, "", "the key %q: %w", name, fault.Cause(err))
+	}
+	return path, nil
+}
+
 func rotate(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var before string
-	c, err := configured("ledger rotate", args, stderr,
-		func(f *flag.FlagSet) { f.StringVar(&before, "before", "", "") })
+	var before, key string
+	c, err := configured("ledger rotate", args, stderr, func(f *flag.FlagSet) {
+		f.StringVar(&before, "before", "", "")
+		f.StringVar(&key, "key", "", "")
+	})
 	if err != nil {
 		return err
 	}
@@ -82,11 +100,14 @@ func rotate(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		return fault.New(fault.Usage, fault.Config, "name the file of the key that signed until now",
 			"rotate needs --before")
 	}
-	old, err := filepath.Abs(before) // what the command line names is named from where it is typed
-	if err != nil {
-		return fault.New(fault.Usage, fault.Path, "", "the key before: %w", fault.Cause(err))
+	old, err := typed(before)
+	if err == nil {
+		key, err = typed(key)
 	}
-	l, err := serve.Rotate(ctx, c, old, time.Now())
+	if err != nil {
+		return err
+	}
+	l, err := serve.Rotate(ctx, c, old, key, time.Now())
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -15,12 +14,11 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/server/serve"
+	"github.com/sallyport-dev/sallyport/internal/server/signer"
 	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
@@ -59,11 +57,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 const usage = `sallyport-server answers a platform that asks before it releases a deployment.
 
   sallyport-server --config server.yaml            serve
-  sallyport-server key --name NAME --out FILE      make the key that signs the ledger; its public part is printed
+  sallyport-server key --name NAME --out FILE      make the key that signs the ledger; its public part is printed;
+                                                   --state FILE: for a signer, what it begins with
+  sallyport-server signer --key FILE --socket PATH --state FILE  sign for servers that do not have the key themselves
   sallyport-server app manifest --name NAME --url URL   what GitHub's page for making an app takes
   sallyport-server explain ID --config FILE        judge an answer again from what was kept with it
   sallyport-server ledger continue --config FILE   begin a new origin: the database was put back, or the key is lost
-  sallyport-server ledger rotate --config FILE --before OLDKEY   change the key that signs the ledger
+  sallyport-server ledger rotate --config FILE --before OLDKEY   change the key that signs the ledger; both commands take
+                                                   --key FILE where a signer has the key
   sallyport-server ledger import --config FILE --export FILE     put an export into an empty database; --key KEY names a
                                                    key that signed before
   sallyport-server version
@@ -83,6 +84,8 @@ func command(args []string, stdout, stderr io.Writer) error {
 		return nil
 	case args[0] == "key":
 		return key(args[1:], stdout, stderr)
+	case args[0] == "signer":
+		return signs(args[1:], stderr)
 	case len(args) > 1 && args[0] == "app" && args[1] == "manifest":
 		return manifest(args[2:], stdout, stderr)
 	case args[0] == "explain":
@@ -116,10 +119,11 @@ func flags(name string, stderr io.Writer, args []string, define func(*flag.FlagS
 }
 
 func key(args []string, stdout, stderr io.Writer) error {
-	var name, out string
+	var name, out, state string
 	err := flags("key", stderr, args, func(f *flag.FlagSet) {
 		f.StringVar(&name, "name", "", "")
 		f.StringVar(&out, "out", "", "")
+		f.StringVar(&state, "state", "", "")
 	})
 	if err != nil {
 		return err
@@ -128,22 +132,55 @@ func key(args []string, stdout, stderr io.Writer) error {
 		return fault.New(fault.Usage, fault.Config,
 			"sallyport-server key --name sallyport.example.com/ledger --out ledger.key", "key needs --name and --out")
 	}
-	private, public, err := note.GenerateKey(rand.Reader, name)
-	if err != nil || strings.ContainsAny(name, "+ \t\r\n") {
-		return fault.New(fault.Usage, fault.Config, "name it without a space and a plus",
-			"the name %q cannot be one of a ledger", fault.Cut(name))
-	}
-	w, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	private, public, empty, err := signer.Generate(name)
 	if err != nil {
-		return fault.New(fault.Usage, fault.Config, "name a new file: a key is never overwritten",
-			"writing the key: %w", fault.Cause(err))
+		return err
 	}
-	_, err = io.WriteString(w, private+"\n")
-	if err = errors.Join(err, w.Close()); err != nil {
-		return fault.Errorf("writing the key: %w", fault.Cause(err))
+	if err := fresh(out, private+"\n"); err != nil {
+		return err
+	}
+	if state != "" {
+		if err := fresh(state, empty); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintln(stdout, public)
 	return nil
+}
+
+// fresh writes a file that is not there yet.
+func fresh(path, text string) error {
+	w, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fault.New(fault.Usage, fault.Config, "name a new file: a key is never overwritten, and neither is a state",
+			"writing the key: %w", fault.Cause(err))
+	}
+	_, err = io.WriteString(w, text)
+	if err = errors.Join(err, w.Close()); err != nil {
+		return fault.Errorf("writing the key: %w", fault.Cause(err))
+	}
+	return nil
+}
+
+// signs signs for servers, until it is told to end.
+func signs(args []string, stderr io.Writer) error {
+	var key, socket, state string
+	err := flags("signer", stderr, args, func(f *flag.FlagSet) {
+		f.StringVar(&key, "key", "", "")
+		f.StringVar(&socket, "socket", "", "")
+		f.StringVar(&state, "state", "", "")
+	})
+	if err != nil {
+		return err
+	}
+	if key == "" || socket == "" || state == "" {
+		return fault.New(fault.Usage, fault.Config,
+			"sallyport-server signer --key ledger.key --socket /run/sallyport-signer/socket --state ledger.state",
+			"signer needs --key, --socket and --state")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	return serve.Sign(ctx, key, socket, state, slog.New(slog.NewJSONHandler(stderr, nil)))
 }
 
 func manifest(args []string, stdout, stderr io.Writer) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
@@ -23,7 +24,9 @@ type Config struct {
 	URL      string // where the server is reached; the audience of tokens
 	Listen   string
 	Database string // sqlite:PATH, or the URL of a PostgreSQL
-	Key      string // file of the key that signs checkpoints
+	Key      string // file of the key that signs checkpoints; "": a process of its own has it
+	Signer   string // socket of that process
+	Public   string // the key that verifies what it signs
 	Seal     string // file of the newest checkpoint, outside of the database
 	Origin   string // name of the ledger
 	Hosts    []Host
@@ -232,14 +235,7 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 			r.complain(n, "missing-evidence %q, want a time from 1s to 1h, such as 10m", n.Text)
 		}
 	}
-	l := r.fields(m["ledger"], "ledger", "key", "name", "read-token", "checkpoint")
-	c.Key, c.Origin = r.text(l["key"], "ledger: key", true), r.text(l["name"], "ledger: name", true)
-	c.Read = r.text(l["read-token"], "ledger: read-token", false)
-	c.Seal = cmp.Or(r.text(l["checkpoint"], "ledger: checkpoint", false),
-		strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))+".checkpoint")
-	if strings.ContainsAny(c.Origin, "+ \t\n") {
-		r.complain(l["name"], "ledger: name %q, want one without a space and a plus", c.Origin)
-	}
+	r.ledger(m["ledger"], c)
 	for _, n := range r.list(m["platforms"], "platforms") {
 		c.Hosts = append(c.Hosts, r.host(n))
 	}
@@ -258,6 +254,30 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s", strings.Join(r.bad[:min(len(r.bad), most)], "\n"))
 	}
 	return c, nil
+}
+
+// ledger reads how the ledger is signed, and who reads it.
+func (r *configReader) ledger(n *yamlnode.Node, c *Config) {
+	l := r.fields(n, "ledger", "key", "signer", "public-key", "name", "read-token", "checkpoint")
+	c.Origin = r.text(l["name"], "ledger: name", true)
+	c.Key = r.text(l["key"], "ledger: key", l["signer"] == nil)
+	c.Signer = r.text(l["signer"], "ledger: signer", false)
+	c.Public = r.text(l["public-key"], "ledger: public-key", l["signer"] != nil)
+	c.Read = r.text(l["read-token"], "ledger: read-token", false)
+	c.Seal = cmp.Or(r.text(l["checkpoint"], "ledger: checkpoint", false),
+		strings.TrimSuffix(filepath.Base(r.file), filepath.Ext(r.file))+".checkpoint")
+	if strings.ContainsAny(c.Origin, "+ \t\n") {
+		r.complain(l["name"], "ledger: name %q, want one without a space and a plus", c.Origin)
+	}
+	switch own, err := ledger.Under(c.Public, c.Origin); {
+	case c.Key != "" && c.Signer != "":
+		r.complain(l["key"], "ledger: key and signer, want one of them: with a signer, no server has the key")
+	case c.Signer == "" && c.Public != "":
+		r.complain(l["public-key"], "ledger: public-key is for a signer, and there is none")
+	case c.Public != "" && (err != nil || own != c.Public):
+		r.complain(l["public-key"], "ledger: public-key %q, want one of the ledger %q: NAME+HASH+KEY", fault.Cut(c.Public),
+			c.Origin)
+	}
 }
 
 func (r *configReader) host(n *yamlnode.Node) Host {
@@ -413,9 +433,10 @@ func (c *Config) path(name string) string {
 	return filepath.Join(c.dir, name)
 }
 
-// secret reads a file that only the user of the server may read.
-func (c *Config) secret(name, what string) ([]byte, error) {
-	path := c.path(name)
+// secret reads a file that the configuration names, and that only the user of the server may read.
+func (c *Config) secret(name, what string) ([]byte, error) { return secret(c.path(name), what) }
+
+func secret(path, what string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s %q: %w", what, path, fault.Cause(err))
@@ -430,7 +451,7 @@ func (c *Config) secret(name, what string) ([]byte, error) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s %q: %w", what, path, fault.Cause(err))
 	}
 	if b = []byte(strings.TrimRight(string(b), "\r\n")); len(b) < shortest {
-		return nil, fault.New(fault.Usage, fault.Config, "make one: openssl rand -hex 32 >"+name,
+		return nil, fault.New(fault.Usage, fault.Config, "make one: openssl rand -hex 32 >"+path,
 			"%s %q has %d bytes, want %d or more", what, path, len(b), shortest)
 	}
 	return b, nil

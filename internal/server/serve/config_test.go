@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/server/serve"
+	"github.com/sallyport-dev/sallyport/internal/server/signer"
 )
 
 // configuration is one in which every mapping is in use.
@@ -41,6 +42,17 @@ func TestJ08_each_mistake_in_a_configuration_is_refused_with_its_place(t *testin
 	if err := read(configuration); err != nil {
 		t.Fatal(err)
 	}
+	_, public, _, err := signer.Generate("sallyport.example.com/ledger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, another, _, err := signer.Generate("sallyport.example.com/other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := read(strings.Replace(configuration, "key: ledger.key", "signer: at.socket, public-key: "+public, 1)); err != nil {
+		t.Fatal(err)
+	}
 	for _, x := range []struct{ from, to, want string }{
 		{"version: 1\n", "", "version is missing"},
 		{"version: 1", "version: [1]", "1:10: version is empty, or something else than a text"},
@@ -60,6 +72,11 @@ func TestJ08_each_mistake_in_a_configuration_is_refused_with_its_place(t *testin
 		{"evidence: 10m", "evidence: 999ms", `missing-evidence "999ms", want a time from 1s to 1h`},
 		{"evidence: 10m", "evidence: soon", `missing-evidence "soon", want a time from 1s to 1h`},
 		{"com/ledger, key: ledger.key", "com/ledger", "ledger: key is missing"},
+		{"key: ledger.key", "key: ledger.key, signer: signer.socket, public-key: " + public, "ledger: key and signer, want one of them"},
+		{"key: ledger.key", "signer: signer.socket", "ledger: public-key is missing"},
+		{"key: ledger.key", "key: ledger.key, public-key: " + public, "public-key is for a signer, and there is none"},
+		{"key: ledger.key", "signer: signer.socket, public-key: a+b+c", `public-key "a+b+c", want one of the ledger "sallyport.example.com/ledger"`},
+		{"key: ledger.key", "signer: signer.socket, public-key: " + another, "want one of the ledger"},
 		{"name: sallyport.example.com/ledger, ", "", "ledger: name is missing"},
 		{"name: sallyport.example.com/ledger", "name: a+b", `ledger: name "a+b", want one without a space and a plus`},
 		{"app: a, key: app.pem, webhook-secret: webhook.secret", "app: a, key: app.pem", "webhook-secret is missing"},

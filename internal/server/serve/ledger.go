@@ -11,25 +11,57 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/ledger"
 	"github.com/sallyport-dev/sallyport/internal/server/keep"
+	"github.com/sallyport-dev/sallyport/internal/server/signer"
 )
 
-// seal is how the ledger is signed, by the key in a file.
-func (c *Config) seal(name string) (keep.Seal, error) {
-	key, err := c.secret(name, "the ledger's key")
+// seal is how the ledger is signed: by the key in a file, or by the process that has it.
+func (c *Config) seal() (keep.Seal, error) {
+	if c.Signer != "" {
+		return keep.Seal{Name: c.Origin, By: signer.NewSocket(c.path(c.Signer), c.Public), File: c.path(c.Seal)}, nil
+	}
+	return c.sealed(c.Key)
+}
+
+// sealed is how it is signed by the key in a file.
+func (c *Config) sealed(name string) (keep.Seal, error) {
+	private, err := c.secret(name, "the ledger's key")
 	if err != nil {
 		return keep.Seal{}, err
 	}
-	if s, err := note.NewSigner(string(key)); err != nil || s.Name() != c.Origin {
+	key, err := signer.NewKey(string(private))
+	if err != nil || key.Name != c.Origin {
 		return keep.Seal{}, fault.New(fault.Usage, fault.Config, "make one: sallyport-server key --name "+c.Origin,
 			"the ledger's key is not one of the ledger %q", c.Origin)
 	}
-	return keep.Seal{Name: c.Origin, Private: string(key), File: c.path(c.Seal)}, nil
+	return keep.Seal{Name: c.Origin, By: key, File: c.path(c.Seal)}, nil
+}
+
+// byHand is how a command signs that begins an origin or changes the key. A signer signs neither, so the command is told
+// where the key is that the configuration knows the public part of.
+func (c *Config) byHand(name string) (keep.Seal, error) {
+	switch {
+	case c.Signer == "" && name == "":
+		return c.sealed(c.Key)
+	case c.Signer == "":
+		return keep.Seal{}, fault.New(fault.Usage, fault.Config, "leave --key out",
+			"--key is for a ledger with a signer, and the configuration names the key %q", c.Key)
+	case name == "":
+		return keep.Seal{}, fault.New(fault.Usage, fault.Config, "name the file of the key: --key FILE",
+			"this command signs with the key itself, and the configuration names a signer")
+	}
+	s, err := c.sealed(name)
+	if err != nil {
+		return s, err
+	}
+	if key, err := s.By.Key(c.Origin); err != nil || key != c.Public {
+		return s, fault.New(fault.Usage, fault.Config, "let ledger: public-key be the public part of that key",
+			"the key of %q is %s, and the configuration has %s", name, key, c.Public)
+	}
+	return s, nil
 }
 
 // Import puts an export into the empty database of a configuration.
@@ -39,48 +71,58 @@ func Import(ctx context.Context, c *Config, path string, keys []string) (sum led
 		return sum, fault.New(fault.Usage, fault.Path, "", "opening the export %q: %w", path, fault.Cause(err))
 	}
 	defer func() { _ = f.Close() }() // it was read
-	_, err = mended(ctx, c, func(s *keep.Store, seal keep.Seal) (ledger.Leaf, error) {
+	seal, err := c.seal()
+	if err != nil {
+		return sum, err
+	}
+	return sum, c.mends(ctx, func(s *keep.Store) error {
 		sum, err = s.Import(ctx, seal, f, keys)
-		return ledger.Leaf{}, err
+		return err
 	})
-	return sum, err
 }
 
-// mended opens the database of a configuration, with no server on it, for a command that mends its ledger.
-func mended(
-	ctx context.Context, c *Config, f func(s *keep.Store, seal keep.Seal) (ledger.Leaf, error),
-) (ledger.Leaf, error) {
-	seal, err := c.seal(c.Key)
-	if err != nil {
-		return ledger.Leaf{}, err
-	}
+// mends opens the database, with no server on it, for a command that mends its ledger.
+func (c *Config) mends(ctx context.Context, f func(s *keep.Store) error) error {
 	s, err := keep.Open(ctx, c.Database)
 	if err != nil {
-		return ledger.Leaf{}, err
+		return err
 	}
 	defer s.Close()
-	return f(s, seal)
+	return f(s)
 }
 
-// Continue begins a new origin of the ledger in a database that is behind the checkpoint outside of it.
-func Continue(ctx context.Context, c *Config, at time.Time) (ledger.Leaf, error) {
-	return mended(ctx, c, func(s *keep.Store, seal keep.Seal) (ledger.Leaf, error) { return s.Continue(ctx, seal, at) })
+// Continue begins a new origin of the ledger in a database that is behind the checkpoint outside of it. The file of the
+// key is named where a signer has it.
+func Continue(ctx context.Context, c *Config, key string, at time.Time) (l ledger.Leaf, err error) {
+	seal, err := c.byHand(key)
+	if err != nil {
+		return l, err
+	}
+	return l, c.mends(ctx, func(s *keep.Store) error {
+		l, err = s.Continue(ctx, seal, at)
+		return err
+	})
 }
 
 // Rotate lets the key of the configuration sign the ledger from here on, which the key before announces.
-func Rotate(ctx context.Context, c *Config, before string, at time.Time) (ledger.Leaf, error) {
-	old, err := c.seal(before)
+func Rotate(ctx context.Context, c *Config, before, key string, at time.Time) (l ledger.Leaf, err error) {
+	old, err := c.sealed(before)
 	if err != nil {
-		return ledger.Leaf{}, err
+		return l, err
 	}
-	return mended(ctx, c, func(s *keep.Store, seal keep.Seal) (ledger.Leaf, error) {
-		return s.Rotate(ctx, seal, old.Private, at)
+	seal, err := c.byHand(key)
+	if err != nil {
+		return l, err
+	}
+	return l, c.mends(ctx, func(s *keep.Store) error {
+		l, err = s.Rotate(ctx, seal, old.By, at)
+		return err
 	})
 }
 
 // checkpoint is the newest signed state of the ledger. It names no tenant, so it needs no token.
 func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
-	text, err := s.keep.Checkpoint(r.Context(), s.keep.Signer())
+	text, err := s.keep.Checkpoint(r.Context())
 	if err != nil { // its text names files and addresses, and anybody may ask
 		s.Log.Error("there is no checkpoint", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))
 		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable,

@@ -73,7 +73,7 @@ func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Se
 	if err := s.hosts(); err != nil {
 		return nil, err
 	}
-	seal, err := c.seal(c.Key)
+	seal, err := c.seal()
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func (s *Server) sweep(ctx context.Context) error {
 	if err := s.retain(ctx); err != nil {
 		s.Log.Error("what is older than is kept was not deleted", "reason", fault.Bound(err.Error()))
 	}
-	_, err = s.keep.Checkpoint(ctx, s.keep.Signer())
+	_, err = s.keep.Checkpoint(ctx)
 	return err
 }
 
