@@ -231,7 +231,7 @@ func (tx *Tx) agrees(h *head, c ledger.Checkpoint) error {
 	} else if c.Size > o.size {
 		return behind(o.size, c.Size)
 	}
-	root, err := tlog.TreeHash(c.Size, hashes{tx.ctx, tx.tx, o.hashes, nil})
+	root, err := tlog.TreeHash(c.Size, tx.store.tree(tx.ctx, tx.tx, o.hashes))
 	if err == nil && root != c.Root {
 		err = forked(c.Size)
 	}
@@ -250,7 +250,7 @@ func (g *guard) fits(ctx context.Context, q queries, h *head, k kept) error {
 	if k.last.Size == 0 {
 		return nil
 	}
-	got, err := hashes{ctx, q, h.hashes, nil}.ReadHashes([]int64{tlog.StoredHashIndex(0, k.last.Size-1)})
+	got, err := hashes{ctx: ctx, q: q, before: h.hashes}.ReadHashes([]int64{tlog.StoredHashIndex(0, k.last.Size-1)})
 	if err != nil {
 		return err
 	}
@@ -336,11 +336,11 @@ func (g *guard) write(ctx context.Context, s *Store, least int64) (k kept, err e
 	if err := g.stillSigns(&h, least); err != nil {
 		return k, err
 	}
-	if k.last, k.signed, err = g.sign(ctx, s.DB, &h, h.leaves()); err != nil {
+	if k.last, k.signed, err = g.sign(ctx, s, s.DB, &h, h.leaves()); err != nil {
 		return k, err
 	}
 	if k.last.Size > 0 {
-		all, err := hashes{ctx, s.DB, h.hashes, nil}.ReadHashes([]int64{tlog.StoredHashIndex(0, k.last.Size-1)})
+		all, err := s.tree(ctx, s.DB, h.hashes).ReadHashes([]int64{tlog.StoredHashIndex(0, k.last.Size-1)})
 		if err != nil {
 			return k, err
 		}
@@ -473,7 +473,7 @@ func (tx *Tx) known(seal Seal, h *head) (text string, c ledger.Checkpoint, err e
 
 // closes signs what is left of an origin that ends.
 func (tx *Tx) closes(h *head, seal Seal) error {
-	c, text, err := seal.sign(tx.ctx, tx.tx, h, h.leaves())
+	c, text, err := seal.sign(tx.ctx, tx.store, tx.tx, h, h.leaves())
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (s *Store) Import(ctx context.Context, seal Seal, export io.ReadSeeker, key
 
 // take writes every leaf of an export, and holds the tree to its checkpoint.
 func (tx *Tx) take(h *head, export io.Reader, sum ledger.Summary, key string) error {
-	r := hashes{tx.ctx, tx.tx, 0, map[int64]tlog.Hash{}}
+	r := tx.store.tree(tx.ctx, tx.tx, 0)
 	signed, err := ledger.Read(export, func(l ledger.Line) error {
 		body := bytes.Clone(l.Bytes)
 		if body == nil {

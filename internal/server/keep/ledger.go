@@ -5,6 +5,9 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -19,32 +22,92 @@ type queries interface {
 	ExecContext(context.Context, string, ...any) (sql.Result, error)
 }
 
-// hashes reads the stored hashes of the tree. Single look-ups are faster than one statement with many parameters.
+// hashes reads the stored hashes of the tree. Over a wire one question asks for all of them; in a file, single look-ups
+// are faster.
 type hashes struct {
 	ctx    context.Context
 	q      queries
+	wire   bool
 	before int64               // hashes of origins that have ended
 	made   map[int64]tlog.Hash // in this transaction
 }
 
+// tree reads the hashes of an origin.
+func (s *Store) tree(ctx context.Context, q queries, before int64) hashes {
+	return hashes{ctx, q, s.PostgreSQL(), before, map[int64]tlog.Hash{}}
+}
+
 func (r hashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	known := r.made
+	if missing := r.missing(indexes); r.wire && len(missing) > 1 {
+		var err error
+		if known, err = r.several(missing); err != nil {
+			return nil, err
+		}
+	}
 	out := make([]tlog.Hash, len(indexes))
 	for k, i := range indexes {
-		if h, is := r.made[i]; is {
-			out[k] = h
-			continue
+		h, is := r.made[i]
+		if !is {
+			h, is = known[i]
 		}
-		var b []byte
-		if err := r.q.QueryRowContext(r.ctx, `select h from hash where i = $1`, r.before+i).Scan(&b); err != nil {
-			return nil, fault.Errorf("hash %d of the ledger: %w", i, err)
+		if !is {
+			var b []byte
+			err := r.q.QueryRowContext(r.ctx, `select h from hash where i = $1`, r.before+i).Scan(&b)
+			if err == nil {
+				h, err = hashOf(i, b)
+			}
+			if err != nil {
+				return nil, fault.Errorf("hash %d of the ledger: %w", i, err)
+			}
 		}
-		if len(b) != len(out[k]) {
-			return nil, fault.New(fault.Internal, fault.InternalError, "", "hash %d of the ledger has %d bytes", i,
-				len(b))
-		}
-		copy(out[k][:], b)
+		out[k] = h
 	}
 	return out, nil
+}
+
+// missing are those that this transaction has not made.
+func (r hashes) missing(indexes []int64) (all []int64) {
+	for _, i := range indexes {
+		if _, is := r.made[i]; !is {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// several asks for some at once. One that is not there is left out.
+func (r hashes) several(indexes []int64) (map[int64]tlog.Hash, error) {
+	text := make([]string, len(indexes))
+	for k, i := range indexes {
+		text[k] = strconv.FormatInt(r.before+i, 10)
+	}
+	rows, err := r.q.QueryContext(r.ctx, `select i, h from hash where i = any($1::bigint[])`,
+		"{"+strings.Join(text, ",")+"}")
+	if err != nil {
+		return nil, fault.Errorf("hashes of the ledger: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64]tlog.Hash{}
+	for rows.Next() {
+		var i int64
+		var b []byte
+		if err := rows.Scan(&i, &b); err != nil {
+			return nil, err
+		}
+		if out[i-r.before], err = hashOf(i-r.before, b); err != nil {
+			return nil, err
+		}
+	}
+	return out, rows.Err()
+}
+
+func hashOf(i int64, b []byte) (h tlog.Hash, err error) {
+	if len(b) != len(h) {
+		return h, fault.New(fault.Internal, fault.InternalError, "", "hash %d of the ledger has %d bytes", i, len(b))
+	}
+	copy(h[:], b)
+	return h, nil
 }
 
 // A head is the row that orders those who append.
@@ -95,7 +158,7 @@ func (tx *Tx) Append(leaves ...ledger.Leaf) (first int64, err error) {
 
 func (tx *Tx) append(h *head, leaves []ledger.Leaf) (first int64, err error) {
 	first = h.size
-	r := hashes{tx.ctx, tx.tx, h.hashes, map[int64]tlog.Hash{}}
+	r := tx.store.tree(tx.ctx, tx.tx, h.hashes)
 	for _, l := range leaves {
 		salt := make([]byte, 16)
 		_, _ = rand.Read(salt) // it never fails (crypto/rand)
@@ -121,13 +184,16 @@ func (tx *Tx) put(h *head, r hashes, body []byte, hash tlog.Hash) error {
 		return err
 	}
 	at := tlog.StoredHashIndex(0, h.leaves())
+	var rows []string
+	var values []any
 	for j, x := range made {
 		i := at + int64(j)
 		r.made[i] = x
-		_, err := tx.tx.ExecContext(tx.ctx, `insert into hash (i, h) values ($1, $2)`, r.before+i, x[:])
-		if err != nil {
-			return fault.Errorf("a hash of the ledger: %w", err)
-		}
+		rows = append(rows, fmt.Sprintf("($%d, $%d)", len(values)+1, len(values)+2)) //nolint:mnd // two of each row
+		values = append(values, r.before+i, x[:])
+	}
+	if _, err := tx.tx.ExecContext(tx.ctx, `insert into hash (i, h) values `+strings.Join(rows, ", "), values...); err != nil {
+		return fault.Errorf("a hash of the ledger: %w", err)
 	}
 	if _, err := tx.tx.ExecContext(tx.ctx, `insert into leaf (n, body) values ($1, $2)`, h.size, body); err != nil {
 		return fault.Errorf("a leaf of the ledger: %w", err)
@@ -164,9 +230,9 @@ func shown(ctx context.Context, q queries, origin, size int64, signed string) er
 
 // sign signs what the ledger of a head is, or was at a smaller size.
 func (s Seal) sign(
-	ctx context.Context, q queries, h *head, size int64,
+	ctx context.Context, of *Store, q queries, h *head, size int64,
 ) (c ledger.Checkpoint, signed string, err error) {
-	r := hashes{ctx, q, h.hashes, nil}
+	r := of.tree(ctx, q, h.hashes)
 	c = ledger.Checkpoint{Origin: s.origin(h.origin), Size: size}
 	if c.Root, err = tlog.TreeHash(size, r); err != nil {
 		return c, "", err
@@ -195,7 +261,7 @@ func (s *Store) Holds(ctx context.Context, c ledger.Checkpoint) (bool, error) {
 	if err != nil || h.leaves() < c.Size {
 		return false, err
 	}
-	root, err := tlog.TreeHash(c.Size, hashes{ctx, s.DB, h.hashes, nil})
+	root, err := tlog.TreeHash(c.Size, s.tree(ctx, s.DB, h.hashes))
 	return root == c.Root, err
 }
 
@@ -223,7 +289,7 @@ func (s *Store) Inclusion(ctx context.Context, size, n int64) (body []byte, proo
 	if err := s.DB.QueryRowContext(ctx, `select body from leaf where n = $1`, h.base+n).Scan(&body); err != nil {
 		return nil, nil, fault.Errorf("leaf %d of the ledger: %w", n, err)
 	}
-	proof, err = tlog.ProveRecord(size, n, hashes{ctx, s.DB, h.hashes, nil})
+	proof, err = tlog.ProveRecord(size, n, s.tree(ctx, s.DB, h.hashes))
 	return body, proof, err
 }
 
@@ -233,10 +299,10 @@ func (s *Store) Consistency(ctx context.Context, from, size int64) (before strin
 	if err != nil {
 		return "", nil, err
 	}
-	if _, before, err = s.guard.sign(ctx, s.DB, &h, from); err != nil {
+	if _, before, err = s.guard.sign(ctx, s, s.DB, &h, from); err != nil {
 		return "", nil, err
 	}
-	proof, err = tlog.ProveTree(size, from, hashes{ctx, s.DB, h.hashes, nil})
+	proof, err = tlog.ProveTree(size, from, s.tree(ctx, s.DB, h.hashes))
 	return before, proof, err
 }
 
