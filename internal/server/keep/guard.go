@@ -161,20 +161,8 @@ func (tx *Tx) outside(seal Seal, h *head) (text string, c ledger.Checkpoint, err
 	return string(b), c, nil
 }
 
-func (tx *Tx) keys() (all []string, err error) {
-	rows, err := tx.tx.QueryContext(tx.ctx, `select key from signer order by key`)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var k string
-		if err := rows.Scan(&k); err != nil {
-			return nil, err
-		}
-		all = append(all, k)
-	}
-	return all, rows.Err()
+func (tx *Tx) keys() ([]string, error) {
+	return list(tx.ctx, tx.tx, column[string], `select key from signer order by key`)
 }
 
 // next says what becomes of a database that is behind.

@@ -223,20 +223,8 @@ func (s *Store) migrations(ctx context.Context) (all []migration, done int, err 
 	return all, len(digests), nil
 }
 
-func (s *Store) migrated(ctx context.Context) (digests []string, err error) {
-	rows, err := s.DB.QueryContext(ctx, `select sha256 from migration order by n`)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var d string
-		if err := rows.Scan(&d); err != nil {
-			return nil, err
-		}
-		digests = append(digests, d)
-	}
-	return digests, rows.Err()
+func (s *Store) migrated(ctx context.Context) ([]string, error) {
+	return list(ctx, s.DB, column[string], `select sha256 from migration order by n`)
 }
 
 func (s *Store) step(ctx context.Context, n int, m migration) error {

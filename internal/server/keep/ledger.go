@@ -82,24 +82,19 @@ func (r hashes) several(indexes []int64) (map[int64]tlog.Hash, error) {
 	for k, i := range indexes {
 		text[k] = strconv.FormatInt(r.before+i, 10)
 	}
-	rows, err := r.q.QueryContext(r.ctx, `select i, h from hash where i = any($1::bigint[])`,
-		"{"+strings.Join(text, ",")+"}")
+	out := map[int64]tlog.Hash{}
+	_, err := list(r.ctx, r.q, func(x row) (none struct{}, err error) {
+		var i int64
+		var b []byte
+		if err = x.Scan(&i, &b); err == nil {
+			out[i-r.before], err = hashOf(i-r.before, b)
+		}
+		return none, err
+	}, `select i, h from hash where i = any($1::bigint[])`, "{"+strings.Join(text, ",")+"}")
 	if err != nil {
 		return nil, fault.Errorf("hashes of the ledger: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	out := map[int64]tlog.Hash{}
-	for rows.Next() {
-		var i int64
-		var b []byte
-		if err := rows.Scan(&i, &b); err != nil {
-			return nil, err
-		}
-		if out[i-r.before], err = hashOf(i-r.before, b); err != nil {
-			return nil, err
-		}
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 func hashOf(i int64, b []byte) (h tlog.Hash, err error) {
@@ -170,9 +165,6 @@ func (tx *Tx) append(h *head, leaves []ledger.Leaf) (first int64, err error) {
 			return 0, err
 		}
 	}
-	if _, err = tx.tx.ExecContext(tx.ctx, `update head set size = $1`, h.size); err != nil {
-		return 0, err
-	}
 	tx.leaves, tx.added = h.leaves(), append(tx.added, leaves...)
 	return first, nil
 }
@@ -189,17 +181,59 @@ func (tx *Tx) put(h *head, r hashes, body []byte, hash tlog.Hash) error {
 	for j, x := range made {
 		i := at + int64(j)
 		r.made[i] = x
-		rows = append(rows, fmt.Sprintf("($%d, $%d)", len(values)+1, len(values)+2)) //nolint:mnd // two of each row
+		rows = append(rows, "(?, ?)")
 		values = append(values, r.before+i, x[:])
 	}
-	if _, err := tx.tx.ExecContext(tx.ctx, `insert into hash (i, h) values `+strings.Join(rows, ", "), values...); err != nil {
-		return fault.Errorf("a hash of the ledger: %w", err)
-	}
-	if _, err := tx.tx.ExecContext(tx.ctx, `insert into leaf (n, body) values ($1, $2)`, h.size, body); err != nil {
+	err = tx.together(statement{`insert into hash (i, h) values ` + strings.Join(rows, ", "), values},
+		statement{`insert into leaf (n, body) values (?, ?)`, []any{h.size, body}},
+		statement{`update head set size = ?`, []any{h.size + 1}})
+	if err != nil {
 		return fault.Errorf("a leaf of the ledger: %w", err)
 	}
 	h.size++
 	return nil
+}
+
+// A statement has a question mark for each of its arguments.
+type statement struct {
+	text string
+	args []any
+}
+
+// numbered is a statement whose arguments have numbers from n on.
+func (s statement) numbered(n int) string {
+	parts := strings.Split(s.text, "?")
+	out := parts[0]
+	for i, p := range parts[1:] {
+		out += "$" + strconv.Itoa(n+i) + p
+	}
+	return out
+}
+
+// together runs statements, none of which reads what another one writes. Over a wire they are one, for others wait for
+// the head meanwhile.
+func (tx *Tx) together(all ...statement) error {
+	if !tx.store.PostgreSQL() {
+		for _, s := range all {
+			if _, err := tx.tx.ExecContext(tx.ctx, s.numbered(1), s.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var parts []string
+	var args []any
+	for i, s := range all {
+		text := s.numbered(len(args) + 1)
+		if i < len(all)-1 {
+			text = fmt.Sprintf("w%d as (%s)", i, text)
+		}
+		parts, args = append(parts, text), append(args, s.args...)
+	}
+	last := len(parts) - 1
+	text := "with " + strings.Join(parts[:last], ", ") + " " + parts[last]
+	_, err := tx.tx.ExecContext(tx.ctx, text, args...)
+	return err
 }
 
 // Checkpoint is the newest signed state of what is committed. What anybody is shown is in the file before.
@@ -337,29 +371,16 @@ func (s *Store) LeavesFrom(
 }
 
 func (s *Store) page(ctx context.Context, from, to int64) (bodies [][]byte, err error) {
-	rows, err := s.DB.QueryContext(ctx, `select n, body from leaf where n >= $1 and n < $2 order by n`, from, to)
+	all, err := list(ctx, s.DB, readLeaf, `select n, body from leaf where n >= $1 and n < $2 order by n`, from, to)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	want := from
-	for ; rows.Next(); want++ {
-		var n int64
-		var body []byte
-		if err := rows.Scan(&n, &body); err != nil {
-			return nil, err
+	for i := range to - from {
+		if i >= int64(len(all)) || all[i].n != from+i {
+			return nil, fault.New(fault.Refused, fault.Ledger, "restore the database from a backup",
+				"leaf %d of the database is missing", from+i)
 		}
-		if n != want {
-			break
-		}
-		bodies = append(bodies, body)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	if want != to {
-		return nil, fault.New(fault.Refused, fault.Ledger, "restore the database from a backup",
-			"leaf %d of the database is missing", want)
+		bodies = append(bodies, all[i].body)
 	}
 	return bodies, nil
 }

@@ -80,20 +80,13 @@ type storedLeaf struct {
 	body []byte
 }
 
-func (tx *Tx) someLeaves(from int64, most int) (all []storedLeaf, err error) {
-	rows, err := tx.tx.QueryContext(tx.ctx, `select n, body from leaf where n >= $1 order by n limit $2`, from, most)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var x storedLeaf
-		if err := rows.Scan(&x.n, &x.body); err != nil {
-			return nil, err
-		}
-		all = append(all, x)
-	}
-	return all, rows.Err()
+func readLeaf(r row) (x storedLeaf, err error) {
+	err = r.Scan(&x.n, &x.body)
+	return x, err
+}
+
+func (tx *Tx) someLeaves(from int64, most int) ([]storedLeaf, error) {
+	return list(tx.ctx, tx.tx, readLeaf, `select n, body from leaf where n >= $1 order by n limit $2`, from, most)
 }
 
 // expire deletes the body of one leaf, and of what it is about, if nothing speaks against it.
@@ -185,20 +178,8 @@ func (tx *Tx) evidenceStays(digest string, r Retention) (bool, error) {
 	return false, nil
 }
 
-func (tx *Tx) texts(query string, args ...any) (all []string, err error) {
-	rows, err := tx.tx.QueryContext(tx.ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var t string
-		if err := rows.Scan(&t); err != nil {
-			return nil, err
-		}
-		all = append(all, t)
-	}
-	return all, rows.Err()
+func (tx *Tx) texts(query string, args ...any) ([]string, error) {
+	return list(tx.ctx, tx.tx, column[string], query, args...)
 }
 
 // A release is one artifact of an approval.
@@ -239,21 +220,11 @@ func (tx *Tx) stays(id string, r Retention) (bool, error) {
 	return false, nil
 }
 
-func (tx *Tx) releases(id string) (all []release, err error) {
-	rows, err := tx.tx.QueryContext(tx.ctx, `select host, repository, environment, name, leaf from released
-		where decision = $1`, id)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var x release
-		if err := rows.Scan(&x.host, &x.repository, &x.environment, &x.name, &x.leaf); err != nil {
-			return nil, err
-		}
-		all = append(all, x)
-	}
-	return all, rows.Err()
+func (tx *Tx) releases(id string) ([]release, error) {
+	return list(tx.ctx, tx.tx, func(r row) (x release, err error) {
+		err = r.Scan(&x.host, &x.repository, &x.environment, &x.name, &x.leaf)
+		return x, err
+	}, `select host, repository, environment, name, leaf from released where decision = $1`, id)
 }
 
 // digits are where names of one artifact's versions differ.

@@ -103,7 +103,7 @@ type Waiting struct {
 const columns = `host, repository, id, owner, name, run, attempt, environment, installation, commit_sha, ref, asked,
 	state, told, notes, failing`
 
-func scanWaiting(row interface{ Scan(...any) error }) (w Waiting, err error) {
+func scanWaiting(row row) (w Waiting, err error) {
 	var asked, failing int64
 	var state string
 	err = row.Scan(&w.Host, &w.Repository.ID, &w.ID, &w.Owner, &w.Name, &w.Run, &w.Attempt, &w.Environment,
@@ -127,21 +127,9 @@ func (s *Store) Deployment(ctx context.Context, r event.Repository, id int64) (w
 }
 
 // Undecided are the deployments that have no answer which has arrived, the oldest first.
-func (s *Store) Undecided(ctx context.Context) (all []Waiting, err error) {
-	rows, err := s.DB.QueryContext(ctx, `select `+columns+` from deployment where state in ('open', 'decided')
+func (s *Store) Undecided(ctx context.Context) ([]Waiting, error) {
+	return list(ctx, s.DB, scanWaiting, `select `+columns+` from deployment where state in ('open', 'decided')
 		order by asked`)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		w, err := scanWaiting(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, w)
-	}
-	return all, rows.Err()
 }
 
 // Open is how many deployments have no answer that has arrived, and when the oldest of them was asked about.
@@ -191,9 +179,10 @@ func (tx *Tx) Noted(w Waiting, text string) error {
 }
 
 // Decide keeps an answer. It is refused where one has arrived, or where the one that is kept is a rejection: a
-// rejection never becomes an approval.
+// rejection never becomes an approval. The leaf is one that this transaction has appended, which puts those who decide
+// into an order.
 func (tx *Tx) Decide(w Waiting, d event.Decision, leaf int64) error {
-	old, there, err := tx.decision(w)
+	old, there, err := decision(tx.ctx, tx.tx, w)
 	if err != nil {
 		return err
 	}
@@ -227,17 +216,6 @@ func number(b bool) int {
 // Decision is the newest answer of a deployment.
 func (s *Store) Decision(ctx context.Context, w Waiting) (event.Decision, bool, error) {
 	return decision(ctx, s.DB, w)
-}
-
-func (tx *Tx) decision(w Waiting) (event.Decision, bool, error) {
-	if tx.store.PostgreSQL() {
-		// The row of the deployment orders those who decide about it.
-		if _, err := tx.tx.ExecContext(tx.ctx, `select 1 from deployment
-			where host = $1 and repository = $2 and id = $3 for update`, w.Host, w.Repository.ID, w.ID); err != nil {
-			return event.Decision{}, false, err
-		}
-	}
-	return decision(tx.ctx, tx.tx, w)
 }
 
 const decided = `x.id, x.at, answer, watched, x.code, x.reason, policy, input, verdict, kept, subjects, arrived,
@@ -346,58 +324,39 @@ func (tx *Tx) Keep(e Evidence) (first bool, err error) {
 	return true, nil
 }
 
-// OfRun is the evidence that was pushed by a run, the oldest first.
+// OfRun is the evidence that was pushed by a run, the oldest first, with what it is about.
 func (s *Store) OfRun(ctx context.Context, r event.Repository, run int64) ([]Evidence, error) {
-	return s.evidence(ctx, `select digest, run, attempt, type, signer, at, body from evidence where host = $1
+	all, err := s.evidence(ctx, `select digest, run, attempt, type, signer, at, body from evidence where host = $1
 		and repository = $2 and run = $3 order by at, digest`, r.Host, r.ID, run)
+	for i := range all {
+		if all[i].About, err = s.subjects(ctx, all[i].Digest); err != nil {
+			return nil, err
+		}
+	}
+	return all, err
 }
 
-// AboutSubject is the evidence about a digest that a repository has pushed.
+// AboutSubject is the evidence about a digest that a repository has pushed. What else it is about is left out.
 func (s *Store) AboutSubject(ctx context.Context, r event.Repository, subject string) ([]Evidence, error) {
 	return s.evidence(ctx, `select e.digest, e.run, e.attempt, e.type, e.signer, e.at, e.body from evidence e
 		join about a on a.digest = e.digest
 		where e.host = $1 and e.repository = $2 and a.subject = $3 order by e.at, e.digest`, r.Host, r.ID, subject)
 }
 
-func (s *Store) evidence(ctx context.Context, query string, args ...any) (all []Evidence, err error) {
-	rows, err := s.DB.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	for rows.Next() {
-		var e Evidence
+func (s *Store) evidence(ctx context.Context, query string, args ...any) ([]Evidence, error) {
+	return list(ctx, s.DB, func(r row) (e Evidence, err error) {
 		var at int64
-		if err = rows.Scan(&e.Digest, &e.Run, &e.Attempt, &e.Type, &e.Signer, &at, &e.Body); err != nil {
-			break
-		}
+		err = r.Scan(&e.Digest, &e.Run, &e.Attempt, &e.Type, &e.Signer, &at, &e.Body)
 		e.At = time.UnixMilli(at)
-		all = append(all, e)
-	}
-	if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
-		return nil, err
-	}
-	for i := range all {
-		if all[i].About, err = s.subjects(ctx, all[i].Digest); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+		return e, err
+	}, query, args...)
 }
 
-func (s *Store) subjects(ctx context.Context, digest string) (all []Subject, err error) {
-	rows, err := s.DB.QueryContext(ctx, `select subject, name from about where digest = $1 order by subject`, digest)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var a Subject
-		if err := rows.Scan(&a.Digest, &a.Name); err != nil {
-			return nil, err
-		}
-		all = append(all, a)
-	}
-	return all, rows.Err()
+func (s *Store) subjects(ctx context.Context, digest string) ([]Subject, error) {
+	return list(ctx, s.DB, func(r row) (a Subject, err error) {
+		err = r.Scan(&a.Digest, &a.Name)
+		return a, err
+	}, `select subject, name from about where digest = $1 order by subject`, digest)
 }
 
 // Used notes the identifier of a token, and reports whether it is used the first time.
@@ -494,23 +453,11 @@ func (s *Store) Owner(ctx context.Context, host, repository string) (owner strin
 
 // Open are the deployments of a repository that have no answer, of one run, or, with 0, of all: some of them, if there
 // are very many.
-func (tx *Tx) Open(r event.Repository, run int64) (all []int64, err error) {
+func (tx *Tx) Open(r event.Repository, run int64) ([]int64, error) {
 	const most = 100
-	rows, err := tx.tx.QueryContext(tx.ctx, `select id from deployment where host = $1 and repository = $2
+	return list(tx.ctx, tx.tx, column[int64], `select id from deployment where host = $1 and repository = $2
 		and (run = $3 or $3 = 0) and state in ('open', 'decided') order by asked desc limit $4`, r.Host, r.ID, run,
 		most)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		all = append(all, id)
-	}
-	return all, rows.Err()
 }
 
 // CountOthers is how much evidence of signers whom its policy does not name a repository has pushed since a time.

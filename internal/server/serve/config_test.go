@@ -86,7 +86,7 @@ func TestJ08_each_mistake_in_a_configuration_is_refused_with_its_place(t *testin
 		{"host: https://github.com, file", "file", "the policy names no host, and there are 2 platforms"},
 		{"host: https://github.com, file", "host: https://gitlab.com, file", "which is none of the platforms"},
 		{"file: app.yaml, ", "", "file is missing"},
-		{"git: {", "file: b.yaml, git: {", "a policy is a file or in git, and this one is both"},
+		{"git: {", "file: b.yaml, git: {", "a policy is a file, in git or in a registry, and this one is in 2 places"},
 		{", repositories: [7777]", "", "the policy is for no repository"},
 		{"repositories: [7777]", "repositories: []", "the policy is for no repository"},
 		{"repositories: [7777]", "repositories: 7777", "repositories is something else than a list"},

@@ -172,11 +172,14 @@ func TestG11_a_database_that_was_written_again_is_signed_by_no_signer(t *testing
 	worlds(t, "10m", func(w *world) {
 		h := w.holds()
 		p := w.starts()
+		w.run(161)
 		w.attests(161, w.url, nil)
 		p.kill()
 		restore := w.backup()
 		p = w.starts()
+		w.run(162)
 		w.attests(162, w.url, nil)
+		w.run(163)
 		w.attests(163, w.url, nil)
 		p.kill()
 		restore()
@@ -201,6 +204,7 @@ func TestG11_a_database_that_was_written_again_is_signed_by_no_signer(t *testing
 		w.write("server.yaml", strings.Replace(with, "signer: "+h.at("socket")+", public-key: "+w.key, "key: ledger.key", 1))
 		p = w.starts()
 		for run := int64(164); run < 168; run++ {
+			w.run(run)
 			w.attests(run, w.url, nil)
 		}
 		p.kill()
@@ -250,6 +254,7 @@ func (w *world) continues(h *holder) {
 	}
 	h.begins(w.read("server.checkpoint"))
 	w.starts()
+	w.run(162)
 	w.attests(162, w.url, nil)
 	w.write("export.jsonl", w.export())
 	w.commands("sallyport", "ledger", "verify", "--key", w.key, "--key", strings.TrimSpace(now), "export.jsonl")
@@ -299,8 +304,10 @@ func TestG11_an_export_is_imported_with_its_signer_at_work(t *testing.T) {
 	worlds(t, "10m", func(w *world) {
 		w.holds()
 		p := w.starts()
+		w.run(171)
 		w.attests(171, w.url, nil)
 		w.write("older.jsonl", w.export())
+		w.run(172)
 		w.attests(172, w.url, nil)
 		w.write("whole.jsonl", w.export())
 		p.kill()
