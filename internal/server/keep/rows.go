@@ -394,7 +394,7 @@ func (tx *Tx) SignedPolicy(place, digest string, at time.Time) error {
 		return err
 	case err == nil && before != digest && at.UnixMilli() <= last:
 		return fault.New(fault.Refused, fault.Policy, "find out who put it back; to go back to it, sign it again",
-			"the policy %s was signed at %s, and one that was signed at %s has counted since", digest,
+			"%s was signed at %s, and one that was signed at %s has counted since", digest,
 			at.UTC().Format(time.RFC3339), time.UnixMilli(last).UTC().Format(time.RFC3339))
 	case err == nil && at.UnixMilli() <= last:
 		return nil

@@ -81,6 +81,18 @@ type Git struct {
 	Path       string
 }
 
+// id is the place of the policy, and what is asked of it, as the configuration has them.
+func (p *Policy) id() string {
+	where := "file " + p.File
+	switch {
+	case p.Git != nil:
+		where = fmt.Sprintf("git %s %s %s", p.Git.number(), p.Git.Branch, p.Git.Path)
+	case p.OCI != nil:
+		where = fmt.Sprintf("oci %s %s", p.OCI.Reference, p.OCI.Path)
+	}
+	return fmt.Sprintf("%s %s, sha256 %s, signed under %s", p.Host, where, p.SHA256, p.SignedUnder)
+}
+
 // OCI is a policy in an artifact of a registry.
 type OCI struct {
 	Reference string // REGISTRY/NAME:TAG, or REGISTRY/NAME@sha256:HEX

@@ -21,7 +21,6 @@ import (
 // A place has a policy and the files that it names, as they are at one time.
 type place struct {
 	name string // for people
-	id   string // of the place, whatever is there
 	key  string // of what is there, which does not change; "": it may
 	base string // the policy's file
 	read func(ctx context.Context, name string, most int64) ([]byte, error)
@@ -62,7 +61,7 @@ func (l *look) at(ctx context.Context, p Policy) (place, error) {
 func (c *Config) folder(name string) place {
 	whole := c.path(name)
 	dir := filepath.Dir(whole)
-	return place{name: name, id: "file " + whole, base: filepath.Base(whole),
+	return place{name: name, base: filepath.Base(whole),
 		read: func(_ context.Context, name string, most int64) ([]byte, error) {
 			b, err := file.Read(filepath.Join(dir, filepath.FromSlash(name)), most)
 			if err != nil {
@@ -102,8 +101,7 @@ func (l *look) branch(ctx context.Context, p Policy) (at branch, err error) {
 func (b branch) place(p Policy) place {
 	g := p.Git
 	name := g.Repository + "/" + g.Path + "@" + b.tip
-	id := "git " + p.Host + " " + g.number() + " " + g.Branch + " " + g.Path
-	return place{name: name, id: id, key: p.Host + " " + g.number() + " " + name, base: path.Base(g.Path),
+	return place{name: name, key: p.Host + " " + g.number() + " " + name, base: path.Base(g.Path),
 		read: func(ctx context.Context, name string, most int64) ([]byte, error) {
 			raw, err := b.repo.FileOf(ctx, g.Repository, b.tip, path.Join(path.Dir(g.Path), name))
 			if err == nil && int64(len(raw)) > most {
@@ -123,8 +121,7 @@ func (l *look) image(ctx context.Context, p Policy) (at place, err error) {
 		l.images[p.OCI.Reference] = a
 	}
 	name := a.Subject.Name + " " + p.OCI.Path
-	return place{name: name, id: "oci " + p.OCI.Reference + " " + p.OCI.Path, key: name, base: p.OCI.Path,
-		read: a.File, image: a, store: l.oci}, nil
+	return place{name: name, key: name, base: p.OCI.Path, read: a.File, image: a, store: l.oci}, nil
 }
 
 // rule reads a policy, and each file that it names, which has to have the digest in it.

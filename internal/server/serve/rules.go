@@ -1,7 +1,9 @@
 package serve
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -13,42 +15,31 @@ import (
 type rules struct {
 	repositories, owners map[string]*decide.Rule
 	read                 map[string]*decide.Rule // by what is at a place: what a commit or a digest has stays
+	last                 map[string]*decide.Rule // by the place
 	config               *Config
 }
 
 // readRules reads all policies of a configuration, with the files that they name: what is judged under is never half of
-// one state and half of another.
+// one state and half of another. One that cannot be read, or is wrong, counts as it was read last, and beside the rules
+// there is an error; without one that was read before there are no rules.
 func (s *Server) readRules(ctx context.Context, c *Config) (*rules, error) {
-	r := &rules{map[string]*decide.Rule{}, map[string]*decide.Rule{}, map[string]*decide.Rule{}, c}
+	before := s.rules.Load()
+	if before == nil {
+		before = &rules{}
+	}
+	r := &rules{map[string]*decide.Rule{}, map[string]*decide.Rule{}, map[string]*decide.Rule{},
+		map[string]*decide.Rule{}, c}
 	look := s.looks(c)
+	var bad error
 	for _, p := range c.Policies {
-		at, err := look.at(ctx, p)
+		rule, err := s.readRule(ctx, look, p, r, before)
 		if err != nil {
-			return nil, err
-		}
-		under, err := c.signers(p)
-		if err != nil {
-			return nil, err
-		}
-		key := at.key
-		if key != "" && under != nil {
-			key += " under " + under.Digest.String()
-		}
-		rule := r.read[key]
-		if before := s.rules.Load(); rule == nil && before != nil {
-			rule = before.read[key]
-		}
-		if rule == nil || p.SHA256 != "" {
-			if rule, err = at.rule(ctx, p); err == nil && under != nil {
-				err = s.signed(ctx, p, at, rule, under)
-			}
-			if err != nil {
+			if rule = before.last[p.id()]; rule == nil {
 				return nil, err
 			}
+			bad = errors.Join(bad, err)
 		}
-		if key != "" {
-			r.read[key] = rule
-		}
+		r.last[p.id()] = rule
 		for _, id := range p.Repositories {
 			r.repositories[p.Host+" "+id] = rule
 		}
@@ -56,7 +47,40 @@ func (s *Server) readRules(ctx context.Context, c *Config) (*rules, error) {
 			r.owners[p.Host+" "+id] = rule
 		}
 	}
-	return r, nil
+	return r, bad
+}
+
+// readRule reads one policy, if it is not known what is at its place.
+func (s *Server) readRule(ctx context.Context, look *look, p Policy, r, before *rules) (*decide.Rule, error) {
+	at, err := look.at(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	under, err := look.c.signers(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	key := at.key
+	if key != "" && under != nil {
+		key += " under " + under.Digest.String()
+	}
+	if key != "" && p.SHA256 == "" {
+		if rule := cmp.Or(r.read[key], before.read[key]); rule != nil {
+			r.read[key] = rule
+			return rule, nil
+		}
+	}
+	rule, err := at.rule(ctx, p)
+	if err == nil && under != nil {
+		err = s.signed(ctx, p, at, rule, under)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if key != "" {
+		r.read[key] = rule
+	}
+	return rule, nil
 }
 
 // rule is the policy of a repository: its own, or that of its owner. nil: there is none.
@@ -68,16 +92,19 @@ func (s *Server) rule(r event.Repository) (*decide.Rule, error) {
 	return all.owners[r.Host+" "+r.Owner], nil
 }
 
-// Reload reads the policies again. What is wrong leaves those that were read before.
+// Reload reads the policies again. What is wrong leaves that policy as it was read before.
 func (s *Server) Reload(ctx context.Context, c *Config) error {
 	r, err := s.readRules(ctx, c)
 	if err != nil {
-		s.Log.Error("the new policies are not used", "reason", fault.Bound(err.Error()))
+		s.Log.Error("a new policy is not used", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))
+	}
+	if r == nil {
 		return err
 	}
-	s.rules.Store(r)
-	s.Log.Info("the policies were read again")
-	return nil
+	if old := s.rules.Swap(r); err == nil || r.differs(old) {
+		s.Log.Info("the policies were read again")
+	}
+	return err
 }
 
 // follow keeps policies of branches and registries as new as what is there, until ctx ends. A delivery that tells of a push
@@ -97,11 +124,10 @@ func (s *Server) follow(ctx context.Context) {
 		}
 		r, err := s.readRules(ctx, now.config)
 		s.metrics.Reloaded(err)
-		switch {
-		case err != nil:
-			s.Log.Error("the policies were not read again", "code", fault.Of(err).Code, "reason",
-				fault.Bound(err.Error()))
-		case s.rules.CompareAndSwap(now, r) && r.differs(now):
+		if err != nil {
+			s.Log.Error("a policy was not read again", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))
+		}
+		if r != nil && s.rules.CompareAndSwap(now, r) && r.differs(now) {
 			s.Log.Info("the policies were read again")
 		}
 	}

@@ -98,7 +98,7 @@ func TestG04_a_policy_in_a_repository_of_its_own_counts_as_its_branch_has_it(t *
 	w.house(name, id, third, files)
 	pushed(third)
 	w.until("the new one is refused", func() bool {
-		return strings.Contains(p.log.String(), "the policies were not read again") &&
+		return strings.Contains(p.log.String(), "a policy was not read again") &&
 			strings.Contains(p.log.String(), "E_TRUSTROOT")
 	})
 	w.run(903)

@@ -16,11 +16,11 @@ import (
 
 // signers is the policy under which a policy has to be signed; nil: nobody has to sign it. It lies on the machine, and
 // is read each time.
-func (c *Config) signers(p Policy) (*decide.Rule, error) {
+func (c *Config) signers(ctx context.Context, p Policy) (*decide.Rule, error) {
 	if p.SignedUnder == "" {
 		return nil, nil //nolint:nilnil // nobody has to sign it
 	}
-	under, err := c.folder(p.SignedUnder).rule(context.Background(), Policy{})
+	under, err := c.folder(p.SignedUnder).rule(ctx, Policy{})
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,10 @@ func (s *Server) signed(ctx context.Context, p Policy, at place, rule, under *de
 		return fault.Errorf("judging who signed the policy %q: %w", at.name, err)
 	}
 	if v.Outcome() != verdict.Allow {
-		f := v.Of(verdict.Deny)[0]
+		f := verdict.Finding{Code: fault.Policy, Reason: "no verdict lets it in"}
+		if all := v.Of(verdict.Deny); len(all) > 0 {
+			f = all[0]
+		}
 		return fault.New(fault.Refused, f.Code, f.Hint, "the policy %q may not count under %q: %s", at.name,
 			p.SignedUnder, f.Reason)
 	}
@@ -77,7 +80,11 @@ func (s *Server) signed(ctx context.Context, p Policy, at place, rule, under *de
 		return fault.New(fault.Refused, fault.Identity, "have a workflow sign it",
 			"no signature of the policy %q counts by itself and says when it was made", at.name)
 	}
-	return s.keep.Write(ctx, func(tx *keep.Tx) error { return tx.SignedPolicy(at.id, rule.Digest.String(), newest) })
+	err = s.keep.Write(ctx, func(tx *keep.Tx) error { return tx.SignedPolicy(p.id(), rule.Digest.String(), newest) })
+	if err != nil {
+		return fault.Errorf("the policy %q: %w", at.name, err)
+	}
+	return nil
 }
 
 // A judge judges one subject under the policy of a gate.

@@ -117,7 +117,7 @@ func (w *world) signedBy(place, subject string) (first, second string) {
 	return first, strings.ReplaceAll(first, "refs: [refs/heads/main]", "refs: [refs/heads/release]")
 }
 
-const readAgain, notRead = "the policies were read again", "the new policies are not used"
+const readAgain, notRead = "the policies were read again", "a new policy is not used"
 
 func TestG04_a_policy_in_a_registry_counts_as_long_as_its_signer_signed_it_last(t *testing.T) {
 	t.Parallel()
@@ -146,6 +146,9 @@ func TestG04_a_policy_in_a_registry_counts_as_long_as_its_signer_signed_it_last(
 		sign("other.yml", "app")
 		refused("E_IDENTITY", "may not count under")
 		sign("publish.yml", "app")
+		// People see the same by hand.
+		w.commands("sallyport", "verify", "--policy", "signers.yaml", "--for", "policies", "--store", "oci",
+			"oci://"+image+":app")
 		p := w.starts()
 		w.enters(911, "approved")
 
@@ -181,12 +184,12 @@ func TestG04_a_policy_in_a_folder_counts_if_its_signer_signed_it(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "", "10m")
 	first, second := w.signedBy("file: policy.yaml", "policy.yaml")
-	sign := func(text, workflow string) (bundle string) {
+	sign := func(text, workflow, name string) (bundle string) {
 		dir := w.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w.signs(dir, workflow, "--store", "dir:kept", "policy.yaml")
+		w.signs(dir, workflow, "--store", "dir:kept", name)
 		all, err := filepath.Glob(filepath.Join(dir, ".sallyport/bundles/*.json"))
 		if err != nil || len(all) != 1 {
 			t.Fatalf("%d bundles, %v", len(all), err)
@@ -201,24 +204,30 @@ func TestG04_a_policy_in_a_folder_counts_if_its_signer_signed_it(t *testing.T) {
 		!strings.Contains(said, "policy.yaml.sigstore.json") {
 		t.Errorf("no signature: status %d, %s", status, said)
 	}
-	good := sign(first, "publish.yml")
-	w.write("policy.yaml.sigstore.json", sign(first, "other.yml"))
+	good := sign(first, "publish.yml", "policy.yaml")
+	w.write("policy.yaml.sigstore.json", sign(first, "other.yml", "policy.yaml"))
 	if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status == 0 ||
 		!strings.Contains(said, "E_IDENTITY") {
 		t.Errorf("another signer: status %d, %s", status, said)
+	}
+	// The workflow signs other policies as well: what it signed under another name is none for this place.
+	w.write("policy.yaml.sigstore.json", sign(first, "publish.yml", "other.yaml"))
+	if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status == 0 ||
+		!strings.Contains(said, "attested under another name") {
+		t.Errorf("signed under another name: status %d, %s", status, said)
 	}
 	w.write("policy.yaml.sigstore.json", good)
 	p := w.starts()
 	w.enters(921, "approved")
 	w.write("policy.yaml", second)
 	w.hup(p, notRead)
-	w.write("policy.yaml.sigstore.json", sign(second, "publish.yml"))
+	w.write("policy.yaml.sigstore.json", sign(second, "publish.yml", "policy.yaml"))
 	w.hup(p, readAgain)
 	w.enters(922, "rejected")
 	w.write("policy.yaml", first)
 	w.write("policy.yaml.sigstore.json", good)
 	w.hup(p, notRead)
-	w.write("policy.yaml.sigstore.json", good+"\n"+sign(first, "other.yml"))
+	w.write("policy.yaml.sigstore.json", good+"\n"+sign(first, "other.yml", "policy.yaml"))
 	w.hup(p, notRead)
 	w.enters(923, "rejected")
 }
@@ -244,4 +253,19 @@ func TestG04_a_place_of_a_policy_that_is_wrong_is_told(t *testing.T) {
 		!strings.Contains(said, "has 2 environments, or asks for approvals") {
 		t.Errorf("who signs is said for two environments: status %d, %s", status, said)
 	}
+}
+
+// The policies of several owners are on one server. One that is broken holds back none of the others.
+func TestJ07_a_broken_policy_of_one_owner_leaves_those_of_others_as_new_as_they_are(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	w.write("other.yaml", w.read("policy.yaml"))
+	w.write("server.yaml", strings.Replace(w.read("server.yaml"), "policies:\n",
+		"policies:\n  - {file: other.yaml, owners: [999]}\n", 1))
+	p := w.starts()
+	w.enters(931, "approved")
+	w.write("other.yaml", "version: 7\n")
+	w.write("policy.yaml", strings.ReplaceAll(w.read("policy.yaml"), "refs: [refs/heads/main]", "refs: [refs/heads/release]"))
+	w.hup(p, notRead)
+	w.enters(932, "rejected")
 }
