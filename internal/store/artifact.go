@@ -66,5 +66,5 @@ func (a *Artifact) File(ctx context.Context, name string, most int64) ([]byte, e
 // IsReference reports whether a text names an artifact of a registry in full: with the registry, and a tag or a digest.
 func IsReference(ref string) bool {
 	parsed, err := name.ParseReference(ref, name.StrictValidation)
-	return err == nil && strings.HasPrefix(ref, parsed.Context().RegistryStr()+"/")
+	return err == nil && strings.HasPrefix(ref, parsed.Context().RegistryStr()+"/") && !strings.Contains(ref, "://")
 }

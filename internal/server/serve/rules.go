@@ -61,10 +61,11 @@ func (s *Server) readRule(ctx context.Context, look *look, p Policy, r, before *
 		return nil, err
 	}
 	key := at.key
-	if key != "" && under != nil {
-		key += " under " + under.Digest.String()
-	}
-	if key != "" && p.SHA256 == "" {
+	if key != "" {
+		key += ", sha256 " + p.SHA256
+		if under != nil {
+			key += ", signed under " + under.Digest.String()
+		}
 		if rule := cmp.Or(r.read[key], before.read[key]); rule != nil {
 			r.read[key] = rule
 			return rule, nil
