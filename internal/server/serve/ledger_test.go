@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/ledger"
 )
@@ -197,11 +198,17 @@ func TestTenants_read_their_own_leaves_and_hashes_of_others(t *testing.T) {
 		w.run(111)
 		w.attests(111, w.url, nil)
 		w.lab.Waits(w, w.repo, 111, "production", nil)
-		w.answered(111, "approved")
+		_, id, _ := strings.Cut(w.answered(111, "approved"), "/v1/decisions/")
 		w.lab.Set(w, "/github/repos/"+other+"/runs/112",
 			map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit})
 		w.lab.Waits(w, other, 112, "production", nil)
 		w.until("the other is answered", func() bool { return w.ledger().Kinds[ledger.Answered] == 2 })
+		w.change(`update decision set at = $1`, time.Now().AddDate(0, 0, -91).UnixMilli()) // links end
+		for token, want := range map[string]int{"token-of-tenant-4242": http.StatusOK, "token-of-tenant-999": http.StatusNotFound} {
+			if status, _ := w.get("/v1/decisions/"+id, token); status != want {
+				w.Errorf("the verdict, with %s: status %d, want %d", token, status, want)
+			}
+		}
 		whole := strings.Split(strings.TrimSpace(w.export()), "\n")
 		for token, x := range map[string]struct{ own, foreign string }{
 			"token-of-tenant-4242": {`"owner":"4242"`, `"owner":"999"`},
