@@ -17,7 +17,7 @@ func balance(args []string, _ io.Writer) error {
 	const soon, head = time.Second, 5 * time.Second
 	up := func() string {
 		for _, s := range args[1:] {
-			if c, err := net.DialTimeout("tcp", s, soon); err == nil {
+			if c, err := net.DialTimeout("tcp", s, soon); err == nil { //nolint:gosec // a server that the arguments name
 				_ = c.Close()
 				return s
 			}

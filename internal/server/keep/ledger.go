@@ -231,7 +231,7 @@ func (tx *Tx) together(all ...statement) error {
 		parts, args = append(parts, text), append(args, s.args...)
 	}
 	last := len(parts) - 1
-	text := "with " + strings.Join(parts[:last], ", ") + " " + parts[last]
+	text := "with " + strings.Join(parts[:last], ", ") + " " + parts[last] //nolint:gosec // statements of this room
 	_, err := tx.tx.ExecContext(tx.ctx, text, args...)
 	return err
 }

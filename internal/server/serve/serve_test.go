@@ -21,10 +21,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/labtest"
 	"github.com/sallyport-dev/sallyport/internal/ledger"
-	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/server/pgtest"
 	"github.com/sallyport-dev/sallyport/internal/server/serve"
 )
@@ -872,12 +870,6 @@ func TestDocs_the_configurations_that_are_shown_are_read(t *testing.T) {
 				t.Fatal("the page shows no whole configuration before")
 			}
 			text = before + text
-		case strings.HasPrefix(text, "version: 1\nartifacts:"):
-			read++
-			if _, err := policy.Read([]byte(text), "signers.yaml", forges.Words()); err != nil {
-				t.Errorf("%s\n%v", text, err)
-			}
-			continue
 		default:
 			continue
 		}
@@ -890,7 +882,7 @@ func TestDocs_the_configurations_that_are_shown_are_read(t *testing.T) {
 			t.Errorf("%s\n%+v, %v", text, c, err)
 		}
 	}
-	if read < 4 {
-		t.Errorf("%d pieces were read, want 4 or more", read)
+	if read < 3 {
+		t.Errorf("%d configurations were read, want 3 or more", read)
 	}
 }
