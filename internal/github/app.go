@@ -39,6 +39,7 @@ type App struct {
 	tokens map[tokenOf]*grant
 	left   map[int64]trial.Quota // by installation
 	runs   map[runOf]time.Time   // that are at work, as was seen at that time
+	looked time.Time             // when the newest delivery was sent that was looked at
 	files  *files
 }
 

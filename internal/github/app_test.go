@@ -639,3 +639,31 @@ func TestJ08_a_delivery_that_is_not_sent_again_is_told_and_the_others_are(t *tes
 	}
 	wantFault(t, err, fault.Unavailable, fault.NotAvailable)
 }
+
+// A busy organisation is told of more than a page holds between two looks.
+func TestJ08_a_delivery_that_was_lost_is_found_behind_pages_of_others(t *testing.T) {
+	g := newGuarded(t, "app-pages")
+	g.lab.Waits(t, g.name, 61, "production", object{"how": "lost"})
+	const more = 120 // a page has 100
+	for range more {
+		g.app.Deliver(t, "push", object{"ref": "refs/heads/main"}, nil)
+	}
+	pages := func() (n int) {
+		for _, r := range g.lab.Requests(t) {
+			if r.Method == http.MethodGet && r.Path == "/api/v3/app/hook/deliveries" {
+				n++
+			}
+		}
+		return n
+	}
+	before := pages()
+	if n, err := g.door.Redeliver(t.Context()); err != nil || n != 1 {
+		t.Fatalf("%d deliveries are sent again, %v; want the one that was lost", n, err)
+	}
+	if n := pages() - before; n != 2 {
+		t.Errorf("%d pages were read, want 2", n)
+	}
+	if n, err := g.door.Redeliver(t.Context()); err != nil || n != 0 {
+		t.Errorf("it arrived, and %d are sent again, %v", n, err)
+	}
+}

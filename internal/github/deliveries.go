@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -13,9 +15,9 @@ import (
 
 // Redeliver asks for each delivery again that no attempt brought, and returns how many the platform sends again. GitHub
 // itself tries once, and keeps what it sent for three days (docs.github.com, "Redelivering webhooks"). One that is not
-// sent again holds up no other; the error is of the first.
+// sent again holds up no other; the error is of the first, and the next time all are looked at again.
 func (a *App) Redeliver(ctx context.Context) (taken int, first error) {
-	failed, err := a.failed(ctx)
+	failed, newest, err := a.failed(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -29,6 +31,11 @@ func (a *App) Redeliver(ctx context.Context) (taken int, first error) {
 		if ctx.Err() != nil {
 			break
 		}
+	}
+	if first == nil && ctx.Err() == nil && !newest.IsZero() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.looked = newest
 	}
 	return taken, first
 }
@@ -46,43 +53,84 @@ func (a *App) again(ctx context.Context, id int64) error {
 	return nil
 }
 
-// maxDeliveries are the newest deliveries that are looked at.
-const maxDeliveries = 100
+// How far back deliveries are looked at: until some time before the newest one that was seen last, and so many pages.
+const (
+	maxDeliveries = 100 // of one page
+	deliveryPages = 30
+	overlap       = 2 * time.Minute // an attempt takes its time, and one that was asked for again comes later
+)
 
-// failed are the deliveries of which every attempt failed, one attempt of each.
-func (a *App) failed(ctx context.Context) ([]int64, error) {
-	newest := url.Values{"per_page": {strconv.Itoa(maxDeliveries)}}
-	resp, err := a.call(ctx, http.MethodGet, "app/hook/deliveries", newest)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read
-	if resp.StatusCode != http.StatusOK {
-		return nil, fault.New(fault.Unavailable, fault.NotAvailable,
-			"compare the app's ID and its private key with its settings page",
-			"the GitHub API lists no deliveries of the app: it answered %d", resp.StatusCode)
-	}
-	var all []struct {
-		ID     int64  `json:"id"`
-		GUID   string `json:"guid"`
-		Status int    `json:"status_code"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
-		return nil, fault.New(fault.Refused, fault.Malformed, "",
-			"the GitHub API lists deliveries in a form that is not known")
+// sent is one attempt of a delivery.
+type sent struct {
+	ID     int64     `json:"id"`
+	GUID   string    `json:"guid"`
+	At     time.Time `json:"delivered_at"`
+	Status int       `json:"status_code"`
+}
+
+// failed are the deliveries of which every attempt failed, one attempt of each, and when the newest was sent. Times are
+// GitHub's own.
+func (a *App) failed(ctx context.Context) (out []int64, newest time.Time, err error) {
+	a.mu.Lock()
+	since := a.looked.Add(-overlap)
+	a.mu.Unlock()
+	var all []sent
+	query := url.Values{"per_page": {strconv.Itoa(maxDeliveries)}}
+	for range deliveryPages {
+		page, next, err := a.sent(ctx, query)
+		if err != nil {
+			return nil, newest, err
+		}
+		all = append(all, page...)
+		if next == "" || len(page) == 0 || page[len(page)-1].At.Before(since) {
+			break
+		}
+		query.Set("cursor", next)
 	}
 	arrived := map[string]bool{}
 	for _, d := range all {
 		arrived[d.GUID] = arrived[d.GUID] || d.Status >= http.StatusOK && d.Status < http.StatusBadRequest
 	}
-	var out []int64
 	for _, d := range all {
+		if d.At.After(newest) {
+			newest = d.At
+		}
 		if !arrived[d.GUID] {
 			arrived[d.GUID] = true // once
 			out = append(out, d.ID)
 		}
 	}
-	return out, nil
+	return out, newest, nil
+}
+
+// sent is a page of what was sent, the newest first, and the cursor of the page before; "": there is none.
+func (a *App) sent(ctx context.Context, query url.Values) (page []sent, next string, err error) {
+	resp, err := a.call(ctx, http.MethodGet, "app/hook/deliveries", query)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read
+	if resp.StatusCode != http.StatusOK {
+		return nil, "", fault.New(fault.Unavailable, fault.NotAvailable,
+			"compare the app's ID and its private key with its settings page",
+			"the GitHub API lists no deliveries of the app: it answered %d", resp.StatusCode)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
+		return nil, "", fault.New(fault.Refused, fault.Malformed, "",
+			"the GitHub API lists deliveries in a form that is not known")
+	}
+	return page, nextCursor(resp.Header), nil
+}
+
+// nextCursor is that of the header Link (RFC 8288). Of its address nothing else is used.
+func nextCursor(h http.Header) string {
+	for _, link := range strings.Split(h.Get("Link"), ",") {
+		address, rel, _ := strings.Cut(strings.TrimSpace(link), ">")
+		if u, err := url.Parse(strings.TrimPrefix(address, "<")); err == nil && strings.Contains(rel, `rel="next"`) {
+			return u.Query().Get("cursor")
+		}
+	}
+	return ""
 }
 
 // call asks as the app itself.

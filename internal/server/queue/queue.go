@@ -62,6 +62,7 @@ type Work struct {
 type Queue struct {
 	store  *keep.Store
 	client *river.Client[*sql.Tx]
+	every  time.Duration // between two sweeps
 	log    *slog.Logger
 }
 
@@ -82,21 +83,17 @@ func New(ctx context.Context, s *keep.Store, name string, w Work, log *slog.Logg
 	}
 	all := river.NewWorkers()
 	river.AddWorker(all, &asks{work: w.Decide})
-	river.AddWorker(all, &sweeps{work: w.Sweep})
+	river.AddWorker(all, &sweeper{work: w.Sweep})
 	client, err := river.NewClient(driver(s), &river.Config{
 		ID: name, Logger: slog.New(quiet{log.Handler()}), Workers: all,
 		Queues:        map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
 		FetchCooldown: cooldown, FetchPollInterval: poll, JobTimeout: timeout, RescueStuckJobsAfter: rescue,
 		MaxAttempts: attempts,
-		PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(w.Every),
-			func() (river.JobArgs, *river.InsertOpts) {
-				return sweep{}, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByPeriod: w.Every}, MaxAttempts: 1}
-			}, &river.PeriodicJobOpts{RunOnStart: true})},
 	})
 	if err != nil {
 		return nil, fault.Errorf("the queue: %w", err)
 	}
-	return &Queue{s, client, log}, nil
+	return &Queue{s, client, w.Every, log}, nil
 }
 
 // migrate makes the queue's own tables, while no other server does.
@@ -171,7 +168,24 @@ func (q *Queue) Start(ctx context.Context) error {
 	if !q.store.PostgreSQL() {
 		go q.mend(ctx)
 	}
+	go q.sweeps(ctx)
 	return q.client.Start(ctx)
+}
+
+// sweeps writes the job of a sweep, again and again, by a timer and by no clock: River's own periodic jobs come when the
+// wall clock of the leader says so, which for one that was ahead by two hours is in two hours.
+func (q *Queue) sweeps(ctx context.Context) {
+	once := &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByPeriod: q.every}, MaxAttempts: 1} // of all servers
+	for {
+		if _, err := q.client.Insert(ctx, sweep{}, once); err != nil && ctx.Err() == nil {
+			q.log.Warn("what was missed is looked for later", "reason", fault.Bound(err.Error()))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(q.every):
+		}
+	}
 }
 
 // mend ends a leadership that a clock has written that was ahead: nobody else could lead until then, and without a leader
@@ -221,12 +235,12 @@ func (a *asks) Work(ctx context.Context, job *river.Job[Ask]) error {
 	return nil
 }
 
-type sweeps struct {
+type sweeper struct {
 	river.WorkerDefaults[sweep]
 	work func(context.Context) error
 }
 
-func (s *sweeps) Work(ctx context.Context, _ *river.Job[sweep]) error {
+func (s *sweeper) Work(ctx context.Context, _ *river.Job[sweep]) error {
 	if s.work(ctx) != nil {
 		return errAgain
 	}
