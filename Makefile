@@ -71,7 +71,7 @@ bin/tested: FORCE
 # A seed gives the same schedule again: CHAOS_SEED=17 make chaos. CHAOS_CLOCK= leaves the clock alone.
 CHAOS_SEEDS ?= 20
 CHAOS_CLOCK ?= 1
-chaos: bin/sallyport-lab ## nightly: seeded schedules of faults against real servers, CHAOS_SEEDS of them, and many lives in process
+chaos: bin/sallyport-lab ## nightly: seeded schedules of faults against real servers, CHAOS_SEEDS of them and those that have found something, and many lives in process
 	$(STAGE) "install PostgreSQL and systemd-analyze" ./.ci/tools.sh server
 	$(STAGE) "$(CHAOS_SEEDS) seeds of faults" env CHAOS_SEEDS=$(CHAOS_SEEDS) \
 		CHAOS_CLOCK=$(CHAOS_CLOCK) go test -C internal/server -count=1 -parallel 8 \
