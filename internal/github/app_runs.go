@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,6 +20,9 @@ type runOf struct {
 // seenFor is how long an attempt that was seen at work counts as one: steps of a job come one after the other, and each
 // question costs some of the platform's limit.
 const seenFor = time.Minute
+
+// working are the states of a run that has not ended (docs.github.com, "List workflow runs for a repository").
+var working = []string{"in_progress", "queued", "requested", "waiting", "pending", "action_required"}
 
 // AtWork refuses an attempt of a run that is not at work: it has ended, or a newer attempt has taken its place. What the
 // platform does not show is an error of another kind: platforms are wrong for a moment, too. The repository is known by
@@ -41,6 +45,10 @@ func (a *App) AtWork(ctx context.Context, name string, repository, number int64,
 		return ended(number, "attempt %d has taken the place of attempt %d", r.Attempt, attempt)
 	case r.done():
 		return ended(number, "it is %s", r.Status)
+	case !slices.Contains(working, r.Status), r.Repository.ID != repository:
+		return fault.New(fault.Unavailable, fault.NotAvailable, "push it again",
+			"nobody knows whether run %d of repository %d is at work: GitHub says %q of one of repository %d", number,
+			repository, fault.Cut(r.Status), r.Repository.ID)
 	}
 	a.see(of)
 	return nil
@@ -82,7 +90,8 @@ func (a *App) seen(of runOf) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	at, is := a.runs[of]
-	return is && a.Now().Sub(at) < seenFor
+	age := a.Now().Sub(at)
+	return is && age >= 0 && age < seenFor
 }
 
 func (a *App) see(of runOf) {

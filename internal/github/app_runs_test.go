@@ -33,6 +33,15 @@ func TestE13_a_run_is_at_work_until_it_ends_or_is_started_again(t *testing.T) {
 		t.Errorf("the attempt that is at work: %v", err)
 	}
 	wantFault(t, at(44, 3), fault.Unavailable, fault.NotAvailable) // the API is behind the token
+	is(object{"status": "zombie"})
+	now = now.Add(time.Minute)
+	if f := fault.Of(at(44, 2)); f.Kind != fault.Unavailable {
+		t.Errorf("a state that nobody knows: %v", f)
+	}
+	is(object{"status": "waiting", "repository": object{"id": g.number + 1}})
+	if f := fault.Of(at(44, 2)); f.Kind != fault.Unavailable {
+		t.Errorf("a run of another repository: %v", f)
+	}
 	for what, err := range map[string]error{
 		"a run that is not there":      at(45, 1),
 		"another number of the name":   g.door.AtWork(t.Context(), g.name, g.number+1, 44, 2),

@@ -28,7 +28,10 @@ type run struct {
 	Actor           *user     `json:"actor"`
 	TriggeringActor *user     `json:"triggering_actor"`
 	CreatedAt       time.Time `json:"created_at"`
-	Called          []struct {
+	Repository      struct {
+		ID int64 `json:"id"`
+	} `json:"repository"`
+	Called []struct {
 		Path string `json:"path"` // owner/name/path@ref
 		SHA  string `json:"sha"`
 		Ref  string `json:"ref"` // in full

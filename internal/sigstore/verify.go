@@ -27,6 +27,7 @@ type Verified struct {
 	content   subject.Digest
 	times     []time.Time
 	trust     subject.Digest
+	issued    time.Time
 	promised  bool
 	logged    bool
 	brought   bool
@@ -73,6 +74,10 @@ func (v Verified) Time() time.Time {
 	}
 	return slices.MinFunc(v.times, time.Time.Compare)
 }
+
+// Issued returns when the certificate of the signer began, which its authority has signed. Unlike Time it is of the
+// signature alone: whoever holds a bundle can have a witness see it again. It is the zero time if a key signed.
+func (v Verified) Issued() time.Time { return v.issued }
 
 // Subjects returns what was signed for: the subjects of the statement, or the
 // one file that was signed directly, which has no name.
@@ -210,6 +215,7 @@ func (v *Verifier) proof(b Bundle, p path, times []time.Time) (Verified, error) 
 	if v.keyed {
 		return out, nil
 	}
+	out.issued = p.leaf.NotBefore
 	out.signer, err = readSigner(p.leaf)
 	if err != nil {
 		return Verified{}, err

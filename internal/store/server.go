@@ -63,7 +63,8 @@ func (s *Server) Policy(ctx context.Context, host, repository string) (out Serve
 		return out, err
 	case status == http.StatusNotFound:
 		return out, fault.New(fault.Refused, fault.Policy,
-			"let the server's operator name one for the repository, or give you a token that reads it",
+			"let the server's operator name one for the repository, or give you a token that reads it; before the "+
+				"repository's first push the server knows nothing of its owner",
 			"the server %s shows no policy for this repository to this token", s.URL.Host)
 	case status != http.StatusOK:
 		return out, fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log",

@@ -128,16 +128,24 @@ func (d *Decider) noted(tx *keep.Tx, w keep.Waiting, x event.Decision) error {
 	if x.Policy == "" {
 		return nil
 	}
+	rule, err := d.Rule(w.Repository)
+	if err != nil {
+		return err
+	}
+	var signer string
+	if rule != nil && rule.Place != "" && rule.Digest.String() == x.Policy {
+		if err := tx.StillCounts(rule.Place, x.Policy); err != nil {
+			return err
+		}
+		signer = rule.Signer
+	}
 	before, err := tx.Policy(w.Repository, x.Policy)
 	if err != nil || before == x.Policy {
 		return err
 	}
-	about := ledger.About{Policy: x.Policy, Before: before}
-	if rule, err := d.Rule(w.Repository); err == nil && rule != nil && rule.Digest.String() == x.Policy {
-		about.Signer = rule.Signer
-	}
 	_, err = tx.Append(ledger.Leaf{Kind: ledger.Policy, At: d.Now(), Host: w.Host, Owner: w.Owner,
-		Repository: w.Repository.ID, Name: w.Name, About: about})
+		Repository: w.Repository.ID, Name: w.Name,
+		About: ledger.About{Policy: x.Policy, Before: before, Signer: signer}})
 	return err
 }
 

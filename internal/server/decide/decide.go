@@ -28,7 +28,11 @@ type Rule struct {
 	Source []byte
 	File   string            // where it is from, for people
 	Files  map[string][]byte // that it names: trusted roots and keys
-	Signer string            // whose signature of it counts; "": nobody has to have signed it
+	// Where somebody has to have signed it: the place, of which one policy counts on all servers (keep.Tx.StillCounts),
+	// whose signature counts, and when the certificate of that began.
+	Place  string
+	Signer string
+	Issued time.Time
 
 	roots atomic.Pointer[roots]
 }

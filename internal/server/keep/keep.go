@@ -99,7 +99,7 @@ func openSQLite(path string) (*Store, error) {
 	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fault.New(fault.Usage, fault.Config, "name a file in a directory that the server may write to",
-			"opening the database: %w", fault.Cause(err))
+			"opening the database %q: %w", path, fault.Cause(err))
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = lock.Close()

@@ -248,7 +248,7 @@ func TestRetention_knows_what_was_deployed_before_it_was_noted(t *testing.T) {
 		}
 		three := strings.Join([]string{digest(1), digest(8), digest(9)}, " ")
 		for _, statement := range []string{`update decision set subjects = '` + three + `' where id = 'decision-1'`,
-			`drop table policy_signed`, `drop table released`, `drop table retention`, `drop index evidence_others`,
+			`drop table policy_at`, `drop table released`, `drop table retention`, `drop index evidence_others`,
 			`alter table evidence drop column named`, `delete from migration where n >= 3`} {
 			if _, err := s.DB.Exec(statement); err != nil {
 				t.Fatal(err)

@@ -382,26 +382,69 @@ func (tx *Tx) Policy(r event.Repository, digest string) (before string, err erro
 	return before, err
 }
 
-// SignedPolicy notes which policy of a place counts, and when it was signed. It is refused where another one counts that was
-// signed later, or at the same time.
-func (tx *Tx) SignedPolicy(place, digest string, at time.Time) error {
-	var before string
-	var last int64
-	err := tx.tx.QueryRowContext(tx.ctx, `select digest, at from policy_signed where place = $1`, place).
-		Scan(&before, &last)
-	switch {
-	case err != nil && !errors.Is(err, sql.ErrNoRows):
+// PolicyAt is the policy that counts at a place, and when it was signed; "": none has counted there.
+func (s *Store) PolicyAt(ctx context.Context, place string) (digest string, signed time.Time, err error) {
+	return policyAt(ctx, s.DB, place)
+}
+
+func policyAt(ctx context.Context, q queries, place string) (digest string, signed time.Time, err error) {
+	var at int64
+	err = q.QueryRowContext(ctx, `select digest, at from policy_at where place = $1`, place).Scan(&digest, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", signed, nil
+	}
+	if at != 0 {
+		signed = time.UnixMilli(at)
+	}
+	return digest, signed, err
+}
+
+// PolicyCounts lets a policy count at a place. One that was signed is refused where another one counts that was signed
+// later, or at the same time. A change is a leaf.
+func (tx *Tx) PolicyCounts(place, digest string, signed, now time.Time) error {
+	if _, err := tx.head(); err != nil { // before other rows, as where leaves are appended
 		return err
-	case err == nil && before != digest && at.UnixMilli() <= last:
+	}
+	before, last, err := policyAt(tx.ctx, tx.tx, place)
+	if err != nil {
+		return err
+	}
+	if before != digest && !last.IsZero() && !signed.After(last) {
 		return fault.New(fault.Refused, fault.Policy, "find out who put it back; to go back to it, sign it again",
-			"%s was signed at %s, and one that was signed at %s has counted since", digest,
-			at.UTC().Format(time.RFC3339), time.UnixMilli(last).UTC().Format(time.RFC3339))
-	case err == nil && at.UnixMilli() <= last:
+			"%s was signed at %s, which is not later than %s, when the one was signed that counts", digest,
+			signed.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
+	}
+	var at int64
+	if !signed.IsZero() {
+		at = max(signed.UnixMilli(), last.UnixMilli())
+	}
+	if _, err = tx.tx.ExecContext(tx.ctx, `insert into policy_at (place, digest, at) values ($1, $2, $3)
+		on conflict (place) do update set digest = excluded.digest, at = excluded.at`, place, digest, at); err != nil {
+		return err
+	}
+	if before == "" || before == digest {
 		return nil
 	}
-	_, err = tx.tx.ExecContext(tx.ctx, `insert into policy_signed (place, digest, at) values ($1, $2, $3)
-		on conflict (place) do update set digest = excluded.digest, at = excluded.at where policy_signed.at < excluded.at`,
-		place, digest, at.UnixMilli())
+	_, err = tx.Append(ledger.Leaf{Kind: ledger.Policy, At: now, About: ledger.About{Policy: digest, Before: before}})
+	return err
+}
+
+// StillCounts refuses a policy in the place of which another one counts, as another server has seen.
+func (tx *Tx) StillCounts(place, digest string) error {
+	return counting(tx.ctx, tx.tx, place, digest)
+}
+
+// StillCounts is the same outside of a transaction.
+func (s *Store) StillCounts(ctx context.Context, place, digest string) error {
+	return counting(ctx, s.DB, place, digest)
+}
+
+func counting(ctx context.Context, q queries, place, digest string) error {
+	now, _, err := policyAt(ctx, q, place)
+	if err == nil && now != digest {
+		err = fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log: it could not read the newer one",
+			"the policy %s counts no more: another server has seen one that was signed later", digest)
+	}
 	return err
 }
 

@@ -83,7 +83,7 @@ type Git struct {
 
 // id is the place of the policy, and what is asked of it, as the configuration has them.
 func (p *Policy) id() string {
-	where := "file " + p.File
+	where := "file " + filepath.Clean(p.File)
 	switch {
 	case p.Git != nil:
 		where = fmt.Sprintf("git %s %s %s", p.Git.number(), p.Git.Branch, p.Git.Path)
@@ -91,6 +91,20 @@ func (p *Policy) id() string {
 		where = fmt.Sprintf("oci %s %s", p.OCI.Reference, p.OCI.Path)
 	}
 	return fmt.Sprintf("%s %s, sha256 %s, signed under %s", p.Host, where, p.SHA256, p.SignedUnder)
+}
+
+// remote reports whether a policy is on another machine.
+func (p *Policy) remote() bool { return p.Git != nil || p.OCI != nil }
+
+// name is that of the policy's file.
+func (p *Policy) name() string {
+	switch {
+	case p.Git != nil:
+		return path.Base(p.Git.Path)
+	case p.OCI != nil:
+		return p.OCI.Path
+	}
+	return filepath.Base(p.File)
 }
 
 // OCI is a policy in an artifact of a registry.
@@ -410,7 +424,15 @@ func (r *configReader) twice(c *Config) {
 		}
 		seen[key] = t.line
 	}
-	for _, p := range c.Policies {
+	signed := map[string]*Policy{} // by what a signature says of them
+	for i := range c.Policies {
+		p := &c.Policies[i]
+		name := p.SignedUnder + " " + p.name()
+		if old := signed[name]; old != nil && p.SignedUnder != "" && old.id() != p.id() {
+			r.bad = append(r.bad, fmt.Sprintf("%s:%d: a policy of the name %q is signed under %s in line %d already, and either would count "+
+				"for both: give it a name of its own", r.file, p.line, p.name(), p.SignedUnder, old.line))
+		}
+		signed[name] = p
 		for _, key := range slices.Concat(keys("repository", p.Host, p.Repositories), keys("owner", p.Host, p.Owners)) {
 			if line, is := seen[key]; is {
 				r.bad = append(r.bad, fmt.Sprintf("%s:%d: %s has a policy in line %d already", r.file, p.line, key,

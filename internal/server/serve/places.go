@@ -4,7 +4,7 @@ import (
 	"context"
 	"path"
 	"path/filepath"
-	"strings"
+	"sync"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
@@ -31,28 +31,50 @@ type place struct {
 
 // A look finds places, and asks about a branch or an artifact once for all policies that are there.
 type look struct {
-	s        *Server
-	c        *Config
-	branches map[string]branch
-	oci      *store.OCI
-	images   map[string]*store.Artifact
+	s   *Server
+	c   *Config
+	oci *store.OCI
+
+	mu       sync.Mutex // of the maps
+	branches map[string]func() (branch, error)
+	images   map[string]func() (*store.Artifact, error)
 }
 
 func (s *Server) looks(c *Config) *look {
-	return &look{s, c, map[string]branch{}, store.NewOCI(nil, store.OCIOptions{}), map[string]*store.Artifact{}}
+	return &look{s: s, c: c, oci: store.NewOCI(nil, store.OCIOptions{}), branches: map[string]func() (branch, error){},
+		images: map[string]func() (*store.Artifact, error){}}
+}
+
+// once is a question that is asked by the first who has it.
+func once[T any](mu *sync.Mutex, asked map[string]func() (T, error), key string, ask func() (T, error)) (T, error) {
+	mu.Lock()
+	if asked[key] == nil {
+		asked[key] = sync.OnceValues(ask)
+	}
+	f := asked[key]
+	mu.Unlock()
+	return f()
 }
 
 // at is where a policy is.
 func (l *look) at(ctx context.Context, p Policy) (place, error) {
 	switch {
 	case p.Git != nil:
-		at, err := l.branch(ctx, p)
+		key := p.Host + " " + p.Git.number() + " " + p.Git.Repository + " " + p.Git.Branch
+		at, err := once(&l.mu, l.branches, key, func() (branch, error) { return l.s.branch(ctx, p) })
 		if err != nil {
 			return place{}, err
 		}
 		return at.place(p), nil
 	case p.OCI != nil:
-		return l.image(ctx, p)
+		a, err := once(&l.mu, l.images, p.OCI.Reference, func() (*store.Artifact, error) {
+			return l.oci.Artifact(ctx, p.OCI.Reference)
+		})
+		if err != nil {
+			return place{}, fault.Errorf("the policy: %w", err)
+		}
+		name := a.Subject.Name + " " + p.OCI.Path
+		return place{name: name, key: name, base: p.OCI.Path, read: a.File, image: a, store: l.oci}, nil
 	}
 	return l.c.folder(p.File), nil
 }
@@ -63,9 +85,11 @@ func (c *Config) folder(name string) place {
 	dir := filepath.Dir(whole)
 	return place{name: name, base: filepath.Base(whole),
 		read: func(_ context.Context, name string, most int64) ([]byte, error) {
-			b, err := file.Read(filepath.Join(dir, filepath.FromSlash(name)), most)
+			path := filepath.Join(dir, filepath.FromSlash(name))
+			b, err := file.Read(path, most)
 			if err != nil {
-				return nil, fault.New(fault.Usage, fault.Config, "", "%q: %w", name, fault.Cause(err))
+				return nil, fault.New(fault.Usage, fault.Config, "put it there, or name another one in the configuration",
+					"%q: %w", path, fault.Cause(err))
 			}
 			return b, nil
 		}}
@@ -78,12 +102,8 @@ type branch struct {
 }
 
 // branch asks for the tip of a branch.
-func (l *look) branch(ctx context.Context, p Policy) (at branch, err error) {
-	key := p.Host + " " + p.Git.number() + " " + p.Git.Repository + " " + p.Git.Branch
-	if at, is := l.branches[key]; is {
-		return at, nil
-	}
-	x, err := l.s.door(p.Host)
+func (s *Server) branch(ctx context.Context, p Policy) (at branch, err error) {
+	x, err := s.door(p.Host)
 	if err != nil {
 		return at, err
 	}
@@ -91,9 +111,6 @@ func (l *look) branch(ctx context.Context, p Policy) (at branch, err error) {
 		return at, err
 	}
 	at.tip, err = at.repo.Tip(ctx, p.Git.Branch)
-	if err == nil {
-		l.branches[key] = at
-	}
 	return at, err
 }
 
@@ -109,19 +126,6 @@ func (b branch) place(p Policy) place {
 			}
 			return raw, err
 		}}
-}
-
-// image is where a policy lies in an artifact of a registry.
-func (l *look) image(ctx context.Context, p Policy) (at place, err error) {
-	a := l.images[p.OCI.Reference]
-	if a == nil {
-		if a, err = l.oci.Artifact(ctx, p.OCI.Reference); err != nil {
-			return at, fault.Errorf("the policy: %w", err)
-		}
-		l.images[p.OCI.Reference] = a
-	}
-	name := a.Subject.Name + " " + p.OCI.Path
-	return place{name: name, key: name, base: p.OCI.Path, read: a.File, image: a, store: l.oci}, nil
 }
 
 // rule reads a policy, and each file that it names, which has to have the digest in it.
@@ -182,9 +186,13 @@ func (l place) signatures(ctx context.Context, rule *decide.Rule) (of subject.Su
 	of = subject.Subject{Name: l.base, Digest: rule.Digest}
 	name := l.base + ".sigstore.json"
 	raw, err := l.read(ctx, name, store.MaxBundleBytes)
-	if err != nil {
-		return of, nil, fault.Errorf("the policy's signature: %w", err)
+	if err == nil {
+		all, err = store.ReadBundles(raw, name)
 	}
-	all, err = store.ReadBundles(raw, strings.TrimSuffix(l.name, l.base)+name)
-	return of, all, err
+	if err != nil {
+		f := fault.Of(err)
+		return of, nil, fault.New(f.Kind, f.Code, "let attest sign the policy, and copy its bundle there from .sallyport/bundles",
+			"the signature of the policy %q: %w", l.name, err)
+	}
+	return of, all, nil
 }

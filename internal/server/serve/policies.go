@@ -32,6 +32,11 @@ func (s *Server) policy(w http.ResponseWriter, r *http.Request, who *reader) err
 	if err != nil || rule == nil || digest != "" && digest != rule.Digest.String() {
 		return cmp.Or(err, errNotThere)
 	}
+	if rule.Place != "" {
+		if err := s.keep.StillCounts(r.Context(), rule.Place, rule.Digest.String()); err != nil {
+			return err
+		}
+	}
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(store.Served{Digest: rule.Digest.String(), Source: rule.Source,
 		Files: rule.Files})

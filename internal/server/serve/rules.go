@@ -1,9 +1,9 @@
 package serve
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -19,69 +19,103 @@ type rules struct {
 	config               *Config
 }
 
+// How policies are read: side by side, so that a place that does not answer holds back none of the others for long.
+const (
+	sideBySide = 16
+	perPolicy  = 20 * time.Second
+)
+
 // readRules reads all policies of a configuration, with the files that they name: what is judged under is never half of
 // one state and half of another. One that cannot be read, or is wrong, counts as it was read last, and beside the rules
-// there is an error; without one that was read before there are no rules.
-func (s *Server) readRules(ctx context.Context, c *Config) (*rules, error) {
+// there is an error; without one that was read before there are no rules. local leaves those on other machines as they
+// are, if they were read before.
+func (s *Server) readRules(ctx context.Context, c *Config, local bool) (*rules, error) {
 	before := s.rules.Load()
 	if before == nil {
 		before = &rules{}
 	}
 	r := &rules{map[string]*decide.Rule{}, map[string]*decide.Rule{}, map[string]*decide.Rule{},
 		map[string]*decide.Rule{}, c}
-	look := s.looks(c)
-	var bad error
-	for _, p := range c.Policies {
-		rule, err := s.readRule(ctx, look, p, r, before)
-		if err != nil {
-			if rule = before.last[p.id()]; rule == nil {
-				return nil, err
-			}
-			bad = errors.Join(bad, err)
+	type outcome struct {
+		key  string
+		rule *decide.Rule
+		err  error
+	}
+	out := make([]outcome, len(c.Policies))
+	look, places := s.looks(c), make(chan struct{}, sideBySide)
+	var all sync.WaitGroup
+	for i, p := range c.Policies {
+		if old := before.last[p.id()]; local && p.remote() && old != nil {
+			out[i].rule = old
+			continue
 		}
-		r.last[p.id()] = rule
+		all.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			ctx, cancel := context.WithTimeout(ctx, perPolicy)
+			defer cancel()
+			out[i].key, out[i].rule, out[i].err = s.readRule(ctx, look, p, before)
+		})
+	}
+	all.Wait()
+	var bad error
+	for i, p := range c.Policies {
+		x := out[i]
+		if x.err != nil {
+			if x.rule = before.last[p.id()]; x.rule == nil {
+				return nil, x.err
+			}
+			bad = errors.Join(bad, x.err)
+		}
+		r.last[p.id()] = x.rule
+		if x.key != "" {
+			r.read[x.key] = x.rule
+		}
 		for _, id := range p.Repositories {
-			r.repositories[p.Host+" "+id] = rule
+			r.repositories[p.Host+" "+id] = x.rule
 		}
 		for _, id := range p.Owners {
-			r.owners[p.Host+" "+id] = rule
+			r.owners[p.Host+" "+id] = x.rule
 		}
 	}
 	return r, bad
 }
 
-// readRule reads one policy, if it is not known what is at its place.
-func (s *Server) readRule(ctx context.Context, look *look, p Policy, r, before *rules) (*decide.Rule, error) {
+// readRule reads one policy, if it is not known what is at its place. key is what is there.
+func (s *Server) readRule(
+	ctx context.Context, look *look, p Policy, before *rules,
+) (key string, rule *decide.Rule, err error) {
 	at, err := look.at(ctx, p)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	under, err := look.c.signers(ctx, p)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	key := at.key
-	if key != "" {
+	if key = at.key; key != "" {
 		key += ", sha256 " + p.SHA256
 		if under != nil {
 			key += ", signed under " + under.Digest.String()
 		}
-		if rule := cmp.Or(r.read[key], before.read[key]); rule != nil {
-			r.read[key] = rule
-			return rule, nil
+		rule = before.read[key]
+	}
+	if rule == nil {
+		if rule, err = at.rule(ctx, p); err == nil && under != nil {
+			err = s.signed(ctx, p, at, rule, under)
+		}
+		if err != nil {
+			return "", nil, err
 		}
 	}
-	rule, err := at.rule(ctx, p)
-	if err == nil && under != nil {
-		err = s.signed(ctx, p, at, rule, under)
+	// What nobody has to have signed is noted when it changes here: servers that have different texts would otherwise
+	// note it in turn.
+	if old := before.last[p.id()]; rule.Place != "" || old == nil || old.Digest != rule.Digest {
+		if err := s.counts(ctx, p, rule); err != nil {
+			return "", nil, fault.Errorf("the policy %q: %w", at.name, err)
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	if key != "" {
-		r.read[key] = rule
-	}
-	return rule, nil
+	return key, rule, nil
 }
 
 // rule is the policy of a repository: its own, or that of its owner. nil: there is none.
@@ -93,19 +127,26 @@ func (s *Server) rule(r event.Repository) (*decide.Rule, error) {
 	return all.owners[r.Host+" "+r.Owner], nil
 }
 
-// Reload reads the policies again. What is wrong leaves that policy as it was read before.
+// Reload reads the policies again, and those on this machine first. What is wrong leaves that policy as it was read
+// before.
 func (s *Server) Reload(ctx context.Context, c *Config) error {
-	r, err := s.readRules(ctx, c)
-	if err != nil {
-		s.Log.Error("a new policy is not used", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))
+	var bad error
+	for _, local := range []bool{true, false} {
+		if local && !c.follows("") {
+			continue
+		}
+		r, err := s.readRules(ctx, c, local)
+		if err != nil {
+			s.Log.Error("a new policy is not used", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))
+		}
+		if bad = err; r == nil {
+			return err
+		}
+		if old := s.rules.Swap(r); !local && err == nil || r.differs(old) {
+			s.Log.Info("the policies were read again")
+		}
 	}
-	if r == nil {
-		return err
-	}
-	if old := s.rules.Swap(r); err == nil || r.differs(old) {
-		s.Log.Info("the policies were read again")
-	}
-	return err
+	return bad
 }
 
 // follow keeps policies of branches and registries as new as what is there, until ctx ends. A delivery that tells of a push
@@ -123,7 +164,7 @@ func (s *Server) follow(ctx context.Context) {
 		if !now.config.follows("") {
 			continue
 		}
-		r, err := s.readRules(ctx, now.config)
+		r, err := s.readRules(ctx, now.config, false)
 		s.metrics.Reloaded(err)
 		if err != nil {
 			s.Log.Error("a policy was not read again", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))

@@ -83,7 +83,7 @@ func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Se
 	if s.keep, err = keep.Open(ctx, c.Database); err != nil {
 		return nil, err
 	}
-	r, err := s.readRules(ctx, c)
+	r, err := s.readRules(ctx, c, false)
 	if err != nil {
 		s.keep.Close()
 		return nil, err

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/gate"
@@ -33,10 +32,10 @@ func (c *Config) signers(ctx context.Context, p Policy) (*decide.Rule, error) {
 }
 
 // maxSignatures is how many bundles about one policy are looked at.
-const maxSignatures = 100
+const maxSignatures = 1000
 
-// signed judges a policy under the one that says who signs it, as sallyport verify would, and refuses one that was
-// signed before the one that counts: whoever holds the place may put an old one back there.
+// signed judges a policy under the one that says who signs it, as sallyport verify would, and finds out when it was
+// signed: whoever holds the place may put an old one back there.
 func (s *Server) signed(ctx context.Context, p Policy, at place, rule, under *decide.Rule) error {
 	of, all, err := at.signatures(ctx, rule)
 	if err != nil {
@@ -65,26 +64,34 @@ func (s *Server) signed(ctx context.Context, p Policy, at place, rule, under *de
 		return fault.New(fault.Refused, f.Code, f.Hint, "the policy %q may not count under %q: %s", at.name,
 			p.SignedUnder, f.Reason)
 	}
-	// The time is that of a signature that counts by itself: others may sign what they like, when they like.
-	var newest time.Time
+	// The time is that of a signature that counts by itself, as its authority has it: others may sign what they like, and
+	// have a witness see an old signature again.
 	for _, b := range all {
 		v, err := j.judge(ctx, []store.Evidence{b})
 		if err != nil || v.Outcome() != verdict.Allow {
 			continue
 		}
-		if x, err := gate.Verified(verifiers, b.Bundle); err == nil && x.Time().After(newest) {
-			newest, rule.Signer = x.Time(), x.Signer().SAN
+		if x, err := gate.Verified(verifiers, b.Bundle); err == nil && x.Issued().After(rule.Issued) {
+			rule.Issued, rule.Signer = x.Issued(), x.Signer().SAN
 		}
 	}
-	if newest.IsZero() {
+	if rule.Issued.IsZero() {
 		return fault.New(fault.Refused, fault.Identity, "have a workflow sign it",
 			"no signature of the policy %q counts by itself and says when it was made", at.name)
 	}
-	err = s.keep.Write(ctx, func(tx *keep.Tx) error { return tx.SignedPolicy(p.id(), rule.Digest.String(), newest) })
-	if err != nil {
-		return fault.Errorf("the policy %q: %w", at.name, err)
-	}
+	rule.Place = p.id()
 	return nil
+}
+
+// counts notes that a policy counts at its place from here on. It is refused where somebody has to have signed it and
+// another one counts that was signed later. Another one than before is a leaf.
+func (s *Server) counts(ctx context.Context, p Policy, rule *decide.Rule) error {
+	digest := rule.Digest.String()
+	before, at, err := s.keep.PolicyAt(ctx, p.id())
+	if err != nil || before == digest && !rule.Issued.After(at) {
+		return err
+	}
+	return s.keep.Write(ctx, func(tx *keep.Tx) error { return tx.PolicyCounts(p.id(), digest, rule.Issued, s.Now()) })
 }
 
 // A judge judges one subject under the policy of a gate.

@@ -2,17 +2,28 @@ package serve_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/digitorus/timestamp"
 )
 
 // publishes puts an artifact of files under a tag, as oras push does.
@@ -169,14 +180,14 @@ func TestG04_a_policy_in_a_registry_counts_as_long_as_its_signer_signed_it_last(
 		sign("other.yml", "app") // somebody else's newer signature makes it no younger
 		w.hup(p, notRead)
 		p.kill()
-		refused("E_POLICY", "has counted since")
+		refused("E_POLICY", "when the one was signed that counts")
 		sign("publish.yml", "app") // who may sign goes back to it
 		p = w.starts()
 		w.enters(915, "approved")
 		// Who signs may change, while what is in the registry stays.
 		w.write("signers.yaml", strings.Replace(w.read("signers.yaml"), "publish.yml", "third.yml", 1))
 		w.hup(p, notRead)
-		if text := w.export(); strings.Count(text, `"kind":"policy"`) != 3 ||
+		if text := w.export(); strings.Count(text, `"kind":"policy"`) != 5 || // each that began to count, and the first and each other one in a repository
 			!strings.Contains(text, "/.github/workflows/publish.yml@refs/heads/main") {
 			w.Error("the ledger does not say whose signature counts")
 		}
@@ -232,7 +243,138 @@ func TestG04_a_policy_in_a_folder_counts_if_its_signer_signed_it(t *testing.T) {
 	w.hup(p, notRead)
 	w.write("policy.yaml.sigstore.json", good+"\n"+sign(first, "other.yml", "policy.yaml"))
 	w.hup(p, notRead)
+	w.write("policy.yaml.sigstore.json", w.restamped(good)) // anybody can have a witness see a signature again
+	w.hup(p, notRead)
 	w.enters(923, "rejected")
+}
+
+// restamped is a bundle with another timestamp over the same signature.
+func (w *world) restamped(bundle string) string {
+	w.Helper()
+	var config struct {
+		TSA []struct{ URL string } `json:"tsaUrls"`
+	}
+	raw, err := os.ReadFile(w.lab.Env["SALLYPORT_LAB_SIGNING_CONFIG"])
+	if err != nil {
+		w.Fatal(err)
+	}
+	var b map[string]any
+	if err := errors.Join(json.Unmarshal(raw, &config), json.Unmarshal([]byte(bundle), &b)); err != nil {
+		w.Fatal(err)
+	}
+	text, _ := b["dsseEnvelope"].(map[string]any)["signatures"].([]any)[0].(map[string]any)["sig"].(string)
+	signature, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		w.Fatal(err)
+	}
+	q, err := timestamp.CreateRequest(bytes.NewReader(signature), &timestamp.RequestOptions{Hash: crypto.SHA256, Certificates: true})
+	if err != nil {
+		w.Fatal(err)
+	}
+	resp, err := http.Post(config.TSA[0].URL, "application/timestamp-query", bytes.NewReader(q))
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	fresh, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= http.StatusMultipleChoices {
+		w.Fatalf("the timestamp authority: %s, %v", resp.Status, err)
+	}
+	material, _ := b["verificationMaterial"].(map[string]any)
+	material["timestampVerificationData"] = map[string]any{"rfc3161Timestamps": []any{
+		map[string]any{"signedTimestamp": base64.StdEncoding.EncodeToString(fresh)}}}
+	out, err := json.Marshal(b)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return string(out)
+}
+
+// Of two servers one has read a policy that was signed later. The other one approves nothing under the one before.
+func TestG04_a_server_that_has_not_read_the_newer_policy_approves_nothing(t *testing.T) {
+	t.Parallel()
+	url, err := postgres.Database("s" + strconv.FormatInt(databases.Add(1), 10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, url, "2s")
+	first, _ := w.signedBy("file: policy.yaml", "policy.yaml")
+	sign := func(text string) string {
+		dir := w.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.signs(dir, "publish.yml", "--store", "dir:kept", "policy.yaml")
+		all, err := filepath.Glob(filepath.Join(dir, ".sallyport/bundles/*.json"))
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%d bundles, %v", len(all), err)
+		}
+		b, err := os.ReadFile(all[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	w.write("policy.yaml.sigstore.json", sign(first))
+	p := w.starts()
+	w.enters(941, "approved")
+	newer := first + "# and a word\n"
+	other := *w
+	other.dir = t.TempDir()
+	for _, name := range []string{"trusted_root.json", "app.pem", "webhook.secret", "read.token", "ledger.key", "server.yaml",
+		"signers.yaml"} {
+		other.write(name, w.read(name))
+	}
+	signature := sign(newer)
+	other.write("policy.yaml", newer)
+	other.write("policy.yaml.sigstore.json", signature)
+	other.moves()
+	other.starts().kill() // it has read the newer one
+	w.hup(p, notRead)
+	if comment := w.enters(942, "rejected"); !strings.Contains(comment, "counts no more") {
+		t.Errorf("the reason is %q", comment)
+	}
+	if status, said := w.get("/v1/policy", w.token(942, nil)); status != http.StatusServiceUnavailable {
+		t.Errorf("the policy that counts no more is served: status %d, %s", status, said)
+	}
+	w.write("policy.yaml", newer)
+	w.write("policy.yaml.sigstore.json", signature)
+	w.hup(p, readAgain)
+	w.enters(943, "approved")
+}
+
+// A registry that does not answer holds back what lies on the machine for no time.
+func TestJ07_a_registry_that_says_nothing_holds_back_no_policy_of_others(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	name := w.repo + "-policies"
+	w.publishes(name, "app", map[string]string{"app.yaml": w.read("policy.yaml"), "trusted_root.json": w.read("trusted_root.json")})
+	to, err := url.Parse("http://" + w.lab.Registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var silent atomic.Bool
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	registry := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if silent.Load() {
+			<-r.Context().Done()
+			return
+		}
+		proxy.ServeHTTP(out, r)
+	}))
+	defer registry.Close()
+	w.write("server.yaml", strings.Replace(w.read("server.yaml"), "policies:\n", fmt.Sprintf(
+		"policies:\n  - {oci: {reference: %q, path: app.yaml}, owners: [999]}\n",
+		strings.TrimPrefix(registry.URL, "http://")+"/"+name+":app"), 1))
+	p := w.starts()
+	silent.Store(true)
+	w.write("policy.yaml", strings.ReplaceAll(w.read("policy.yaml"), "refs: [refs/heads/main]", "refs: [refs/heads/release]"))
+	w.hup(p, readAgain)
+	if strings.Contains(p.log.String(), notRead) {
+		t.Error("it was waited for the registry first")
+	}
+	w.enters(951, "rejected")
+	w.until("the registry is given up", func() bool { return strings.Contains(p.log.String(), notRead) })
 }
 
 func TestG04_a_place_of_a_policy_that_is_wrong_is_told(t *testing.T) {

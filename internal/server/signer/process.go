@@ -130,7 +130,7 @@ func Listen(path string) (net.Listener, error) {
 
 // What requests cost at most.
 const (
-	atOnce  = 16
+	atOnce  = 256 // each has 8 KiB
 	perCall = 2 * time.Second
 )
 

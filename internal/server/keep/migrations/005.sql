@@ -1,5 +1,5 @@
--- Policies that somebody has to have signed: which one of a place counts, and when it was signed.
-create table policy_signed (
+-- Which policy counts at a place, and when it was signed: 0 where nobody has to have signed it.
+create table policy_at (
   place text primary key,
   digest text not null,
   at integer not null
