@@ -382,11 +382,12 @@ func TestG04_a_place_of_a_policy_that_is_wrong_is_told(t *testing.T) {
 	w := newWorld(t, "", "10m")
 	good := w.read("server.yaml")
 	for place, want := range map[string]string{
-		`oci: {reference: "acme/policies:app", path: app.yaml}`:                          `oci: reference "acme/policies:app", want one with a registry`,
-		`oci: {reference: "ghcr.io/acme/policies", path: app.yaml}`:                      "and a tag or a digest",
-		`oci: {reference: "ghcr.io/acme/policies:app"}`:                                  "oci: path is missing",
-		`file: policy.yaml, oci: {reference: "ghcr.io/acme/policies:app", path: a.yaml}`: "this one is in 2 places",
-		`file: policy.yaml, signed-under: nowhere.yaml`:                                  "nowhere.yaml",
+		`oci: {reference: "acme/policies:app", path: app.yaml}`:                                                   `oci: reference "acme/policies:app", want one with a registry`,
+		`oci: {reference: "ghcr.io/acme/policies", path: app.yaml}`:                                               "and a tag or a digest",
+		`oci: {reference: "ghcr.io/acme/policies:app"}`:                                                           "oci: path is missing",
+		`file: policy.yaml, oci: {reference: "ghcr.io/acme/policies:app", path: a.yaml}`:                          "this one is in 2 places",
+		`file: policy.yaml, signed-under: nowhere.yaml`:                                                           "nowhere.yaml",
+		"file: b/policy.yaml, signed-under: s.yaml, owners: [999]}\n  - {file: policy.yaml, signed-under: s.yaml": `a policy of the name "policy.yaml" is signed under s.yaml in line`,
 	} {
 		w.write("server.yaml", strings.Replace(good, "{file: policy.yaml,", "{"+place+",", 1))
 		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status == 0 || !strings.Contains(said, want) {
