@@ -473,7 +473,8 @@ func (c *Config) secret(name, what string) ([]byte, error) { return secret(c.pat
 func secret(path, what string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "%s %q: %w", what, path, fault.Cause(err))
+		return nil, fault.New(fault.Usage, fault.Config, "put it there, or name another file",
+			"%s %q: %w", what, path, fault.Cause(err))
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fault.New(fault.Usage, fault.Config, "chmod 600 "+path,
