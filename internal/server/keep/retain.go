@@ -129,7 +129,9 @@ func (tx *Tx) expire(r Retention, x storedLeaf, d *Deleted) error {
 		}
 		d.Decisions += n
 	case ledger.Policy:
-		if n, err := tx.count(`select count(*) from policy where digest = $1`, l.About.Policy); err != nil || n > 0 {
+		n, err := tx.count(`select (select count(*) from policy where digest = $1)
+			+ (select count(*) from policy_at where digest = $1)`, l.About.Policy)
+		if err != nil || n > 0 {
 			return err // it counts
 		}
 	}

@@ -1,6 +1,7 @@
 package keep_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -92,10 +93,18 @@ func TestRetention_deletes_bodies_and_never_what_is_deployed_or_was_of_late(t *t
 			{past{5, "app-1.3.tgz", event.Rejected, 500, true}, true, "it is not answered yet"},
 			{past{6, "app-1.4.tgz", event.Approved, 50, false}, true, "it is young"},
 			{past{7, "app-1.5.tgz", event.Rejected, 40, false}, true, "it is young"},
+			{past{8, "", event.Approved, 700, false}, true, "it has no name, by which another one could follow it"},
+			{past{9, "", event.Approved, 600, false}, true, "it has no name either"},
+			{past{10, "app-1.6.tgz", event.Rejected, 500, true}, true, "it is looked at again"},
 		}
 		for _, p := range all {
 			p.happens(t, s)
 		}
+		again, _, err := s.Deployment(t.Context(), app(), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, s, func(tx *keep.Tx) error { return tx.Attempted(again, 1, keep.IsOpen) })
 		evidenceAlone := []struct {
 			run     int64
 			subject string
@@ -121,9 +130,11 @@ func TestRetention_deletes_bodies_and_never_what_is_deployed_or_was_of_late(t *t
 		write(t, s, func(tx *keep.Tx) error {
 			_, err := tx.Append(about(ledger.Policy, 999, ledger.About{Policy: "sha256:counts"}),
 				about(ledger.Policy, 999, ledger.About{Policy: "sha256:before"}),
+				about(ledger.Policy, 999, ledger.About{Policy: "sha256:read"}),
 				about(ledger.Bypassed, 364, ledger.About{Run: "9"}))
 			if err == nil {
 				_, err = tx.Policy(app(), "sha256:counts")
+				err = errors.Join(err, tx.PolicyCounts("file policy.yaml", "sha256:read", time.Time{}, now()))
 			}
 			return err
 		})
@@ -163,7 +174,7 @@ func TestRetention_deletes_bodies_and_never_what_is_deployed_or_was_of_late(t *t
 			}
 		}
 		sum := verifies(t, s, []string{verifier(t, x, x.Name)}, kept, text(t, x.File))
-		if sum.Hidden != 9 || sum.Kinds[ledger.Deleted] != 1 || sum.Kinds[ledger.Policy] != 1 ||
+		if sum.Hidden != 9 || sum.Kinds[ledger.Deleted] != 1 || sum.Kinds[ledger.Policy] != 2 ||
 			sum.Kinds[ledger.Bypassed] != 1 {
 			t.Errorf("the ledger has %+v", sum)
 		}
