@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -56,9 +57,13 @@ func open(signed string, keys []string) (c Checkpoint, by []string, err error) {
 	}
 	n, err := note.Open([]byte(signed), note.VerifierList(verifiers...))
 	if err != nil {
-		return c, nil, fault.New(fault.Refused, fault.Ledger,
-			"find out who signed it: the ledger may be another server's, or forged",
-			"the checkpoint is signed by none of the keys: %w", err)
+		hint := "find out who signed it: the ledger may be another server's, or forged"
+		says, bad := Parse(signed)
+		continues := func(v note.Verifier) bool { return strings.HasPrefix(says.Origin, v.Name()+"/") }
+		if bad == nil && slices.ContainsFunc(verifiers, continues) {
+			hint = "it says that it continues the ledger of the key: add the key that sallyport-server ledger continue printed"
+		}
+		return c, nil, fault.New(fault.Refused, fault.Ledger, hint, "the checkpoint is signed by none of the keys: %w", err)
 	}
 	if c, err = ParseText(n.Text); err != nil {
 		return c, nil, err

@@ -140,6 +140,10 @@ func TestG11_a_database_that_was_put_back_is_refused_and_then_continued(t *testi
 			!strings.Contains(said, "ledger    sallyport.example/ledger/2\n") {
 			w.Errorf("verify says %s", said)
 		}
+		if status, said := w.runs("sallyport", "ledger", "verify", "--key", w.key, "export.jsonl"); status != 3 ||
+			!strings.Contains(said, "it continues the ledger of the key") {
+			w.Errorf("with the key before alone: status %d, %s", status, said)
+		}
 		if status, _ := w.runs("sallyport-server", "ledger", "continue", "--config", "server.yaml"); status != 2 {
 			w.Errorf("again: status %d", status)
 		}
