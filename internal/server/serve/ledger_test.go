@@ -116,6 +116,7 @@ func TestG11_a_database_that_was_put_back_is_refused_and_then_continued(t *testi
 			w.Fatalf("the checkpoint outside of the database is of %+v, %v", last, err)
 		}
 		restore()
+		w.write("policy.yaml", w.read("policy.yaml")+"# and a word\n") // which is no reason to write to it
 		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 3 ||
 			!strings.Contains(said, "E_LEDGER") || !strings.Contains(said, "its ledger has 2 leaves, and a checkpoint outside of it is of 4") ||
 			!strings.Contains(said, "sallyport-server ledger continue --config") {

@@ -83,15 +83,8 @@ func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Se
 	if s.keep, err = keep.Open(ctx, c.Database); err != nil {
 		return nil, err
 	}
-	r, err := s.readRules(ctx, c, false)
-	if err != nil {
-		s.keep.Close()
-		return nil, err
-	}
-	s.rules.Store(r)
 	s.measure()
-	err = s.keep.Guard(ctx, seal)
-	if err == nil {
+	if err = s.keep.Guard(ctx, seal); err == nil { // nothing is written to a database that is behind
 		err = s.wire(ctx)
 	}
 	if err != nil {
@@ -125,6 +118,11 @@ func (s *Server) hosts() error {
 }
 
 func (s *Server) wire(ctx context.Context) error {
+	r, err := s.readRules(ctx, s.Config, false)
+	if err != nil {
+		return err
+	}
+	s.rules.Store(r)
 	s.decider = &decide.Decider{Keep: s.keep, Rule: s.rule, Open: s.open, Now: s.Now, Log: s.Log,
 		Program: "sallyport-server " + s.Version, URL: s.Config.URL,
 		Missing: s.Config.Missing, Approval: 30 * 24 * time.Hour, Trust: s.trust}
