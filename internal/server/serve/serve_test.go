@@ -814,7 +814,7 @@ func TestJ08_a_configuration_that_is_wrong_serves_nothing(t *testing.T) {
 		{"listen: ", "listens: ", `has no key "listens"`},
 		{"repositories: [", "repositories: [acme/app, ", "want a number"},
 		{"policies:", "  - {host: https://github.com, app: a, key: app.pem, webhook-secret: webhook.secret}\npolicies:", "the platform https://github.com stands in line 8 already"},
-		{"file: policy.yaml", "file: none.yaml", `the policy "none.yaml"`},
+		{"file: policy.yaml", "file: none.yaml", "/none.yaml\": no such file or directory"},
 		{"app.pem", "webhook.secret", "the app's key is not in PEM"},
 		{"name: sallyport.example/ledger", "name: other.example/ledger", "the ledger's key is not one of"},
 	} {

@@ -81,6 +81,25 @@ func (w *world) signs(dir, workflow string, args ...string) {
 		"workflow_ref": ref, "job_workflow_ref": ref}, args...)
 }
 
+// signature is the bundle of a policy that a workflow of that repository signs as a file of a name.
+func (w *world) signature(text, workflow, name string) string {
+	w.Helper()
+	dir := w.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		w.Fatal(err)
+	}
+	w.signs(dir, workflow, "--store", "dir:kept", name)
+	all, err := filepath.Glob(filepath.Join(dir, ".sallyport/bundles/*.json"))
+	if err != nil || len(all) != 1 {
+		w.Fatalf("%d bundles, %v", len(all), err)
+	}
+	b, err := os.ReadFile(all[0])
+	if err != nil {
+		w.Fatal(err)
+	}
+	return string(b)
+}
+
 // signers is the policy of policies: one workflow signs them.
 const signers = `version: 1
 artifacts:
@@ -198,22 +217,7 @@ func TestG04_a_policy_in_a_folder_counts_if_its_signer_signed_it(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "", "10m")
 	first, second := w.signedBy("file: policy.yaml", "policy.yaml")
-	sign := func(text, workflow, name string) (bundle string) {
-		dir := w.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		w.signs(dir, workflow, "--store", "dir:kept", name)
-		all, err := filepath.Glob(filepath.Join(dir, ".sallyport/bundles/*.json"))
-		if err != nil || len(all) != 1 {
-			t.Fatalf("%d bundles, %v", len(all), err)
-		}
-		b, err := os.ReadFile(all[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
+	sign := w.signature
 	if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status == 0 ||
 		!strings.Contains(said, "policy.yaml.sigstore.json") {
 		t.Errorf("no signature: status %d, %s", status, said)
@@ -299,22 +303,7 @@ func TestG04_a_server_that_has_not_read_the_newer_policy_approves_nothing(t *tes
 	}
 	w := newWorld(t, url, "2s")
 	first, _ := w.signedBy("file: policy.yaml", "policy.yaml")
-	sign := func(text string) string {
-		dir := w.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		w.signs(dir, "publish.yml", "--store", "dir:kept", "policy.yaml")
-		all, err := filepath.Glob(filepath.Join(dir, ".sallyport/bundles/*.json"))
-		if err != nil || len(all) != 1 {
-			t.Fatalf("%d bundles, %v", len(all), err)
-		}
-		b, err := os.ReadFile(all[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
+	sign := func(text string) string { return w.signature(text, "publish.yml", "policy.yaml") }
 	w.write("policy.yaml.sigstore.json", sign(first))
 	p := w.starts()
 	w.enters(941, "approved")
