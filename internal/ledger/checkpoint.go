@@ -63,7 +63,8 @@ func open(signed string, keys []string) (c Checkpoint, by []string, err error) {
 		if bad == nil && slices.ContainsFunc(verifiers, continues) {
 			hint = "it says that it continues the ledger of the key: add the key that sallyport-server ledger continue printed"
 		}
-		return c, nil, fault.New(fault.Refused, fault.Ledger, hint, "the checkpoint is signed by none of the keys: %w", err)
+		return c, nil, fault.New(fault.Refused, fault.Ledger, hint,
+			"the checkpoint is signed by none of the keys: %w", err)
 	}
 	if c, err = ParseText(n.Text); err != nil {
 		return c, nil, err

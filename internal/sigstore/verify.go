@@ -76,7 +76,7 @@ func (v Verified) Time() time.Time {
 }
 
 // Issued returns when the certificate of the signer began, which its authority has signed. Unlike Time it is of the
-// signature alone: whoever holds a bundle can have a witness see it again. It is the zero time if a key signed.
+// signature alone: somebody who holds a bundle can have a witness see it again. It is the zero time if a key signed.
 func (v Verified) Issued() time.Time { return v.issued }
 
 // Subjects returns what was signed for: the subjects of the statement, or the

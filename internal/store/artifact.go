@@ -12,7 +12,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// Artifact is what a reference names, as a list of files: each layer of its manifest is one, and its title is the file's
+// Artifact is what a reference names, as a list of files: each layer of its manifest is one, and its title is the
+// file's
 // name (OCI image specification, annotation org.opencontainers.image.title). oras push makes them.
 type Artifact struct {
 	Subject subject.Subject // the manifest, which fixes all files

@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// Whoever may push writes titles and sizes: of two files with one name, and of one that is missing or too large, none
+// People who may push write titles and sizes: of two files with one name, and of one that is missing or too large, none
 // is taken.
 func TestE06_a_file_of_an_artifact_is_the_only_one_of_its_name(t *testing.T) {
 	m := newMemory(t, true)

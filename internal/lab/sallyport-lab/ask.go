@@ -22,9 +22,11 @@ import (
 var client = &http.Client{Timeout: 30 * time.Second}
 
 // verbs are what can be asked of a running lab without another HTTP client: "ask METHOD PATH [JSON]" of the control API
-// that SALLYPORT_LAB names, "commit FILE…", which puts files into the commit of the job that it runs in, "app KEY SECRET
+// that SALLYPORT_LAB names, "commit FILE…", which puts files into the commit of the job that it runs in, "app KEY
+// SECRET
 // REPOSITORY ENVIRONMENT", which makes a GitHub App that the environment asks and writes its private key and its
-// webhook's secret into files, "visit URL", which is a browser that looks at nothing, and "balance ADDRESS SERVER…", which
+// webhook's secret into files, "visit URL", which is a browser that looks at nothing, and "balance ADDRESS SERVER…",
+// which
 // is a load balancer.
 var verbs = map[string]func(args []string, stdout io.Writer) error{
 	"ask": ask, "commit": commit, "app": app, "visit": visit, "balance": balance,

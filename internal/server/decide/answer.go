@@ -80,12 +80,13 @@ func (d *Decider) answer(
 	a event.Answer, code fault.Code, reason string, log *slog.Logger,
 ) error {
 	x := event.Decision{ID: identifier(), Answer: a, At: d.Now(), Watched: j.verdict.Watched(), Code: string(code),
-		Reason: reason, Policy: j.policy, Input: j.input.String(), Verdict: j.record, Kept: j.kept, Subjects: j.subjects}
+		Reason: reason, Policy: j.rule.Digest.String(), Input: j.input.String(), Verdict: j.record, Kept: j.kept, Subjects: j.subjects}
 	kind := ledger.Judged
 	if x.Watched {
 		kind = ledger.WouldJudge
 	}
-	if err := d.decided(ctx, w, x, kind, j.verdict.Answer().String(), subject.Sum(j.record).String()); err != nil {
+	if err := d.decided(ctx, w, x, kind, j.verdict.Answer().String(), subject.Sum(j.record).String(),
+		j.rule); err != nil {
 		return err
 	}
 	return d.send(ctx, w, at, x, log)
@@ -95,7 +96,7 @@ func (d *Decider) answer(
 func (d *Decider) refuse(ctx context.Context, w keep.Waiting, why error, log *slog.Logger) error {
 	x := event.Decision{ID: identifier(), Answer: event.Rejected, At: d.Now(), Code: string(fault.Of(why).Code),
 		Reason: told(why), Verdict: []byte{}, Kept: []byte{}}
-	if err := d.decided(ctx, w, x, ledger.Judged, verdict.Deny.String(), ""); err != nil {
+	if err := d.decided(ctx, w, x, ledger.Judged, verdict.Deny.String(), "", nil); err != nil {
 		return err
 	}
 	at, err := d.Open(ctx, w.Deployment)
@@ -105,12 +106,12 @@ func (d *Decider) refuse(ctx context.Context, w keep.Waiting, why error, log *sl
 	return d.send(ctx, w, at, x, log)
 }
 
-// decided keeps a decision and its leaf together.
+// decided keeps a decision and its leaf together. rule is the policy that it was judged under; nil: there was none.
 func (d *Decider) decided(
-	ctx context.Context, w keep.Waiting, x event.Decision, kind ledger.Kind, outcome, record string,
+	ctx context.Context, w keep.Waiting, x event.Decision, kind ledger.Kind, outcome, record string, rule *Rule,
 ) error {
 	return d.Keep.Write(ctx, func(tx *keep.Tx) error {
-		if err := d.noted(tx, w, x); err != nil {
+		if err := d.noted(tx, w, rule); err != nil {
 			return err
 		}
 		leaf := d.leaf(w, kind, x)
@@ -123,29 +124,26 @@ func (d *Decider) decided(
 	})
 }
 
-// noted writes a leaf where another policy counts for a repository than when it was asked about last.
-func (d *Decider) noted(tx *keep.Tx, w keep.Waiting, x event.Decision) error {
-	if x.Policy == "" {
+// noted writes a leaf where another policy counts for a repository than when it was asked about last. Nothing is
+// decided
+// under a policy that counts no more.
+func (d *Decider) noted(tx *keep.Tx, w keep.Waiting, rule *Rule) error {
+	if rule == nil {
 		return nil
 	}
-	rule, err := d.Rule(w.Repository)
-	if err != nil {
-		return err
-	}
-	var signer string
-	if rule != nil && rule.Place != "" && rule.Digest.String() == x.Policy {
-		if err := tx.StillCounts(rule.Place, x.Policy); err != nil {
+	digest := rule.Digest.String()
+	if rule.Place != "" {
+		if err := tx.StillCounts(rule.Place, digest); err != nil {
 			return err
 		}
-		signer = rule.Signer
 	}
-	before, err := tx.Policy(w.Repository, x.Policy)
-	if err != nil || before == x.Policy {
+	before, err := tx.Policy(w.Repository, digest)
+	if err != nil || before == digest {
 		return err
 	}
 	_, err = tx.Append(ledger.Leaf{Kind: ledger.Policy, At: d.Now(), Host: w.Host, Owner: w.Owner,
 		Repository: w.Repository.ID, Name: w.Name,
-		About: ledger.About{Policy: x.Policy, Before: before, Signer: signer}})
+		About: ledger.About{Policy: digest, Before: before, Signer: rule.Signer}})
 	return err
 }
 
@@ -163,7 +161,8 @@ func (d *Decider) leaf(w keep.Waiting, kind ledger.Kind, x event.Decision) ledge
 // covers is not sent: nobody could prove later that it was given.
 func (d *Decider) send(ctx context.Context, w keep.Waiting, at Platform, x event.Decision, log *slog.Logger) error {
 	if err := d.Keep.Fit(ctx); err != nil {
-		return fault.New(fault.Unavailable, fault.NotAvailable, fault.Of(err).Hint, "the answer is not sent yet: %w", err)
+		return fault.New(fault.Unavailable, fault.NotAvailable, fault.Of(err).Hint,
+			"the answer is not sent yet: %w", err)
 	}
 	if x.Answer == event.Approved {
 		if waits, err := at.Still(ctx); err != nil || !waits {

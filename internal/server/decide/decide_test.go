@@ -336,7 +336,7 @@ func TestJ08_an_approval_is_not_sent_where_nothing_waits_any_more(t *testing.T) 
 		d.at.still = []bool{still}
 		x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Verdict: []byte("{}"),
 			Kept: []byte("{}")}
-		if err := d.decided(t.Context(), w, x, ledger.Judged, "allow", ""); err != nil {
+		if err := d.decided(t.Context(), w, x, ledger.Judged, "allow", "", nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := d.send(t.Context(), w, d.at, x, d.Log); err != nil || len(d.at.told) != want {
@@ -352,7 +352,7 @@ func TestJ08_an_answer_that_nothing_waited_for_says_so_in_the_ledger(t *testing.
 		d.at.late = late
 		x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Reason: "allowed",
 			Verdict: []byte("{}"), Kept: []byte("{}")}
-		if err := errors.Join(d.decided(t.Context(), w, x, ledger.Judged, "allow", ""),
+		if err := errors.Join(d.decided(t.Context(), w, x, ledger.Judged, "allow", "", nil),
 			d.send(t.Context(), w, d.at, x, d.Log)); err != nil {
 			t.Fatal(err)
 		}
@@ -375,7 +375,7 @@ func (d *desk) no() {
 		d.Fatal(err)
 	}
 	x := event.Decision{ID: identifier(), Answer: event.Rejected, At: d.now, Verdict: []byte("{}"), Kept: []byte("{}")}
-	if err := d.decided(d.Context(), w, x, ledger.Judged, "deny", ""); err != nil {
+	if err := d.decided(d.Context(), w, x, ledger.Judged, "deny", "", nil); err != nil {
 		d.Fatal(err)
 	}
 }
@@ -419,8 +419,9 @@ func TestG03_what_is_only_watched_is_told_with_its_reason_where_there_is_one(t *
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.conclude(t.Context(), w, d.at, &judgement{verdict: v, record: []byte("{}"),
-			kept: []byte("{}")}, d.Log); err != nil {
+		if _, err := d.conclude(t.Context(), w, d.at, &judgement{rule: &Rule{Policy: &policy.Policy{}}, verdict: v,
+			record: []byte("{}"),
+			kept:   []byte("{}")}, d.Log); err != nil {
 			t.Fatal(err)
 		}
 		if len(d.at.told) != 1 || !strings.HasPrefix(d.at.told[0], want) {
@@ -460,7 +461,7 @@ func TestG04_what_begins_without_an_approval_of_its_attempt_is_written_down(t *t
 			if err := d.Keep.Write(t.Context(), asked); err != nil {
 				t.Fatal(err)
 			}
-			if err := d.decided(t.Context(), other, yes, ledger.Judged, "allow", ""); err != nil {
+			if err := d.decided(t.Context(), other, yes, ledger.Judged, "allow", "", nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -482,7 +483,7 @@ func TestG11_an_answer_that_had_arrived_is_in_the_ledger_when_nothing_waits_any_
 		w := d.looks()
 		x := event.Decision{ID: identifier(), Answer: event.Rejected, At: d.now, Reason: "no", Verdict: []byte("{}"),
 			Kept: []byte("{}")}
-		if err := d.decided(t.Context(), w, x, ledger.Judged, "deny", ""); err != nil {
+		if err := d.decided(t.Context(), w, x, ledger.Judged, "deny", "", nil); err != nil {
 			t.Fatal(err)
 		}
 		edit(d)
@@ -503,7 +504,7 @@ func TestG11_that_an_answer_arrived_is_in_the_ledger_once(t *testing.T) {
 	for range 2 {
 		x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Reason: "allowed",
 			Verdict: []byte("{}"), Kept: []byte("{}")}
-		if err := d.decided(t.Context(), w, x, ledger.Judged, "allow", ""); err != nil {
+		if err := d.decided(t.Context(), w, x, ledger.Judged, "allow", "", nil); err != nil {
 			t.Fatal(err)
 		}
 		both = append(both, x)
@@ -650,3 +651,32 @@ artifacts:
 environments:
   production: {requires: {provenance: {}}}
 `
+
+// The rule that counts is the one that was judged under, also where the server has read another one meanwhile.
+func TestG04_nothing_is_decided_under_a_policy_that_counts_no_more(t *testing.T) {
+	d := newDesk(t)
+	w := d.looks()
+	rule := func(text string) *Rule {
+		return &Rule{Policy: &policy.Policy{Digest: subject.Sum([]byte(text))}, Place: "file policy.yaml"}
+	}
+	old, newer := rule("old"), rule("newer")
+	d.Rule = func(event.Repository) (*Rule, error) { return newer, nil }
+	for i, r := range []*Rule{old, newer} {
+		err := d.Keep.Write(t.Context(), func(tx *keep.Tx) error {
+			return tx.PolicyCounts(r.Place, r.Digest.String(), d.Now().Add(time.Duration(i)*time.Minute), d.Now())
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	x := event.Decision{ID: "one", Answer: event.Approved, At: d.Now(), Verdict: []byte{}, Kept: []byte{}}
+	if err := d.decided(t.Context(), w, x, ledger.Judged, "allow", "", old); fault.Of(err).Kind != fault.Unavailable {
+		t.Errorf("under the older one: %v", err)
+	}
+	if _, kept, err := d.Keep.Decision(t.Context(), w); kept || err != nil {
+		t.Errorf("a decision was kept: %v, %v", kept, err)
+	}
+	if err := d.decided(t.Context(), w, x, ledger.Judged, "allow", "", newer); err != nil {
+		t.Errorf("under the one that counts: %v", err)
+	}
+}

@@ -25,7 +25,7 @@ import (
 // A judgement is a verdict, and what it rests on.
 type judgement struct {
 	verdict  verdict.Verdict
-	policy   string
+	rule     *Rule // that it was judged under
 	input    subject.Digest
 	kept     []byte
 	record   []byte
@@ -177,7 +177,7 @@ func (d *Decider) recorded(
 	w keep.Waiting, rule *Rule, anchors []gate.Anchor, in *policy.Input, v verdict.Verdict,
 ) (*judgement, error) {
 	shown := gate.Asking(v, d.URL)
-	j := &judgement{verdict: shown, policy: rule.Digest.String(), missing: lacks(v)}
+	j := &judgement{verdict: shown, rule: rule, missing: lacks(v)}
 	var err error
 	if j.kept, err = in.JSON(); err != nil {
 		return nil, err

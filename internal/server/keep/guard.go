@@ -226,7 +226,8 @@ func (tx *Tx) agrees(h *head, c ledger.Checkpoint) error {
 	return err
 }
 
-// fits says why nothing may be appended to a database: it is not the one that this server has seen before, or its newest
+// fits says why nothing may be appended to a database: it is not the one that this server has seen before, or its
+// newest
 // checkpoint could not be signed or kept.
 func (g *guard) fits(ctx context.Context, q queries, h *head, k kept) error {
 	if err := g.stillSigns(h, k.last.Size); err != nil {
@@ -289,7 +290,8 @@ func (g *guard) save(ctx context.Context, s *Store, size int64) kept {
 	return g.saved(ctx, s, size)
 }
 
-// again saves what could not be saved before, if nobody is at it. Whatever a server is asked tries that: one that is not
+// again saves what could not be saved before, if nobody is at it. Whatever a server is asked tries that: one that is
+// not
 // ready may be asked little.
 func (g *guard) again(ctx context.Context, s *Store) {
 	if g.known().failed != nil && g.saving.TryLock() {

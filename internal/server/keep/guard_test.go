@@ -155,12 +155,14 @@ func TestG11_a_database_that_was_put_back_is_not_appended_to(t *testing.T) {
 		old, x := restored(t, url)
 		s := open(t, old)
 		err := s.Guard(t.Context(), x)
-		if f := fault.Of(err); f.Code != fault.Ledger || !strings.Contains(f.Error(), "its ledger has 3 leaves, and a checkpoint outside of it is of 5") ||
+		if f := fault.Of(err); f.Code != fault.Ledger ||
+			!strings.Contains(f.Error(), "its ledger has 3 leaves, and a checkpoint outside of it is of 5") ||
 			!strings.Contains(f.Hint, "ledger continue") {
 			t.Fatalf("got %v", err)
 		}
 		adds(t, s, 4) // by a program that looks at no file
-		if err := s.Guard(t.Context(), x); err == nil || !strings.Contains(err.Error(), "its first 5 leaves are not those") {
+		if err := s.Guard(t.Context(), x); err == nil ||
+			!strings.Contains(err.Error(), "its first 5 leaves are not those") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -284,7 +286,8 @@ func TestG11_a_running_server_sees_that_its_database_was_put_back(t *testing.T) 
 				t.Fatal(err)
 			}
 		}
-		if err := appends(s, 1); err == nil || !strings.Contains(err.Error(), "its ledger has 3 leaves, and a checkpoint outside of it is of 4") {
+		if err := appends(s, 1); err == nil || !strings.Contains(err.Error(),
+			"its ledger has 3 leaves, and a checkpoint outside of it is of 4") {
 			t.Errorf("got %v", err)
 		}
 		if _, err := s.Checkpoint(t.Context()); fault.Of(err).Code != fault.Ledger {
@@ -297,7 +300,8 @@ func TestG11_a_running_server_sees_that_its_database_was_put_back(t *testing.T) 
 			t.Fatal(err)
 		}
 		for i := 4; i < 7; i++ {
-			if _, err := s.DB.Exec(`insert into hash select ` + strconv.Itoa(i) + `, h from hash where i = 0`); err != nil {
+			if _, err := s.DB.Exec(`insert into hash select ` + strconv.Itoa(i) +
+				`, h from hash where i = 0`); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -457,7 +461,8 @@ func TestG11_the_key_of_a_ledger_is_changed(t *testing.T) {
 		lost.By = other(t)
 		s.Close()
 		s = open(t, url)
-		if l, err = s.Continue(t.Context(), lost, time.Unix(10, 0)); err != nil || l.About.Missing != 0 || l.About.Before != now {
+		if l, err = s.Continue(t.Context(), lost, time.Unix(10, 0)); err != nil || l.About.Missing != 0 ||
+			l.About.Before != now {
 			t.Fatalf("got %+v, %v", l, err)
 		}
 		verifies(t, s, []string{old, now, verifier(t, lost, x.Name+"/2")}, early)
@@ -486,7 +491,8 @@ func TestG11_a_server_that_signs_with_a_key_that_was_changed_appends_nothing(t *
 	if _, err := open(t, url).Continue(t.Context(), lost, time.Unix(9, 0)); err != nil {
 		t.Fatal(err)
 	}
-	if err := appends(still, 1); err == nil || !strings.Contains(err.Error(), "the ledger is continued by its origin 2") {
+	if err := appends(still, 1); err == nil || !strings.Contains(err.Error(),
+		"the ledger is continued by its origin 2") {
 		t.Errorf("got %v", err)
 	}
 }

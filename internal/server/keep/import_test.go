@@ -47,11 +47,13 @@ func TestG11_an_export_is_imported_whole_or_not_at_all(t *testing.T) {
 			export io.ReadSeeker
 			want   fault.Code
 		}{
-			"a leaf is missing":           {x, bytes.NewReader(cut), fault.Ledger},
-			"a leaf is changed":           {x, bytes.NewReader(bytes.Replace(whole, []byte("acme"), []byte("acne"), 1)), fault.Ledger},
-			"another key is to sign":      {stranger, bytes.NewReader(whole), fault.Config},
-			"another name":                {renamed, bytes.NewReader(whole), fault.Config},
-			"it changes while it is read": {x, &changing{bytes.NewReader(whole), bytes.Replace(whole, []byte("acme"), []byte("acne"), 1)}, fault.Ledger},
+			"a leaf is missing": {x, bytes.NewReader(cut), fault.Ledger},
+			"a leaf is changed": {x, bytes.NewReader(bytes.Replace(whole, []byte("acme"), []byte("acne"),
+				1)), fault.Ledger},
+			"another key is to sign": {stranger, bytes.NewReader(whole), fault.Config},
+			"another name":           {renamed, bytes.NewReader(whole), fault.Config},
+			"it changes while it is read": {x, &changing{bytes.NewReader(whole),
+				bytes.Replace(whole, []byte("acme"), []byte("acne"), 1)}, fault.Ledger},
 			"it shrinks while it is read": {x, &changing{bytes.NewReader(whole), cut}, fault.Ledger},
 		} {
 			if _, err := into.Import(t.Context(), c.seal, c.export, []string{key}); fault.Of(err).Code != c.want {
@@ -105,7 +107,8 @@ func TestG11_a_leaf_that_is_missing_in_the_database_is_not_passed_over(t *testin
 			}
 			seen := int64(0)
 			err := s.Leaves(t.Context(), 0, 5, func(int64, []byte) error { seen++; return nil })
-			if fault.Of(err).Code != fault.Ledger || !strings.Contains(err.Error(), fmt.Sprintf("leaf %d of the", n)) || seen != 0 {
+			if fault.Of(err).Code != fault.Ledger || !strings.Contains(err.Error(),
+				fmt.Sprintf("leaf %d of the", n)) || seen != 0 {
 				t.Errorf("without leaf %d: got %v after %d", n, err, seen)
 			}
 		}

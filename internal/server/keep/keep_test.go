@@ -23,7 +23,7 @@ import (
 
 var postgres *pgtest.Server
 
-func TestMain(m *testing.M) { pgtest.Main(m, &postgres) }
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m, &postgres)) }
 
 var databases atomic.Int64
 

@@ -88,7 +88,8 @@ func TestRetention_deletes_bodies_and_never_what_is_deployed_or_was_of_late(t *t
 		}{
 			{past{1, "app-1.0.tgz", event.Approved, 900, false}, false, "another version took its place long ago"},
 			{past{2, "app-1.1.tgz", event.Approved, 800, false}, true, "another version took its place 50 days ago"},
-			{past{3, "worker", event.Approved, 700, false}, true, "it is deployed, since nothing of its name came later"},
+			{past{3, "worker", event.Approved, 700, false}, true,
+				"it is deployed, since nothing of its name came later"},
 			{past{4, "app-1.2.tgz", event.Rejected, 600, false}, false, "it was rejected"},
 			{past{5, "app-1.3.tgz", event.Rejected, 500, true}, true, "it is not answered yet"},
 			{past{6, "app-1.4.tgz", event.Approved, 50, false}, true, "it is young"},
@@ -117,8 +118,9 @@ func TestRetention_deletes_bodies_and_never_what_is_deployed_or_was_of_late(t *t
 				if _, err := tx.Ask(w); err != nil {
 					return err
 				}
-				if _, err := tx.Keep(keep.Evidence{Repository: app(), Digest: fmt.Sprint("alone-", i), Run: e.run, Attempt: 1,
-					Type: "t", Signer: "s", At: ago(900), Body: []byte("{}"),
+				if _, err := tx.Keep(keep.Evidence{Repository: app(), Digest: fmt.Sprint("alone-", i), Run: e.run,
+					Attempt: 1,
+					Type:    "t", Signer: "s", At: ago(900), Body: []byte("{}"),
 					About: []keep.Subject{{Digest: e.subject, Name: "other"}}}); err != nil {
 					return err
 				}

@@ -441,11 +441,16 @@ func (s *Store) StillCounts(ctx context.Context, place, digest string) error {
 
 func counting(ctx context.Context, q queries, place, digest string) error {
 	now, _, err := policyAt(ctx, q, place)
-	if err == nil && now != digest {
-		err = fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log: it could not read the newer one",
-			"the policy %s counts no more: another server has seen one that was signed later", digest)
+	switch {
+	case err != nil || now == digest:
+		return err
+	case now == "":
+		return fault.New(fault.Unavailable, fault.NotAvailable, "let the server read its policies again: SIGHUP",
+			"the database does not know the policy %s", digest)
 	}
-	return err
+	return fault.New(fault.Unavailable, fault.NotAvailable,
+		"look into the server's log, which says why it could not read the newer one",
+		"the policy %s counts no more: another server has read %s, which was signed later", digest, now)
 }
 
 // Count is how many bundles a run has pushed.

@@ -213,7 +213,8 @@ func TestG11_several_servers_have_one_ledger_signed(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if sum := verifies(t, first, []string{p.public}); sum.Checkpoint.Size != servers*each || p.signed() != servers*each {
+	if sum := verifies(t, first, []string{p.public}); sum.Checkpoint.Size != servers*each ||
+		p.signed() != servers*each {
 		t.Errorf("got %+v, and the signer has signed %d", sum, p.signed())
 	}
 }
@@ -237,7 +238,8 @@ func TestG11_an_origin_that_a_signer_has_not_begun_is_signed_after_its_state_was
 		}
 		s.Close()
 		s = open(t, old)
-		if err := s.Guard(t.Context(), x); fault.Of(err).Code != fault.Ledger || !strings.Contains(err.Error(), `ledger/2", and "sallyport.example/ledger" is signed`) {
+		if err := s.Guard(t.Context(), x); fault.Of(err).Code != fault.Ledger ||
+			!strings.Contains(err.Error(), `ledger/2", and "sallyport.example/ledger" is signed`) {
 			t.Errorf("with the state before: got %v", err)
 		}
 		p.end()
@@ -249,7 +251,8 @@ func TestG11_an_origin_that_a_signer_has_not_begun_is_signed_after_its_state_was
 			t.Fatal(err)
 		}
 		adds(t, s, 1)
-		if sum := verifies(t, s, []string{p.public, verifier(t, x, x.Name+"/2")}); sum.Missing != 2 || sum.Checkpoint.Size != 2 {
+		if sum := verifies(t, s, []string{p.public, verifier(t, x, x.Name+"/2")}); sum.Missing != 2 ||
+			sum.Checkpoint.Size != 2 {
 			t.Errorf("got %+v", sum)
 		}
 	})

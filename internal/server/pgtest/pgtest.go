@@ -22,15 +22,16 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 )
 
-// Main starts a server in postgres, runs the tests of a package, and stops it. It is what a TestMain calls.
-func Main(m *testing.M, postgres **Server) {
+// Main starts a server in postgres, runs the tests of a package, and stops it. It is what a TestMain calls, and returns
+// the exit status.
+func Main(m *testing.M, postgres **Server) int {
 	var err error
 	if *postgres, err = Start(false); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1
 	}
-	m.Run() // its result reaches the exit code by itself
-	(*postgres).Stop()
+	defer func() { (*postgres).Stop() }()
+	return m.Run()
 }
 
 // Server is a running PostgreSQL.

@@ -172,7 +172,8 @@ func (q *Queue) Start(ctx context.Context) error {
 	return q.client.Start(ctx)
 }
 
-// sweeps writes the job of a sweep, again and again, by a timer and by no clock: River's own periodic jobs come when the
+// sweeps writes the job of a sweep, again and again, by a timer and by no clock: River's own periodic jobs come when
+// the
 // wall clock of the leader says so, which for one that was ahead by two hours is in two hours.
 func (q *Queue) sweeps(ctx context.Context) {
 	once := &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByPeriod: q.every}, MaxAttempts: 1} // of all servers
@@ -188,7 +189,8 @@ func (q *Queue) sweeps(ctx context.Context) {
 	}
 }
 
-// mend ends a leadership that a clock has written that was ahead: nobody else could lead until then, and without a leader
+// mend ends a leadership that a clock has written that was ahead: nobody else could lead until then, and without a
+// leader
 // no job is taken up again. In PostgreSQL it is the database's own clock.
 func (q *Queue) mend(ctx context.Context) {
 	const every = 5 * time.Second

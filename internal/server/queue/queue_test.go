@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 var postgres *pgtest.Server
 
-func TestMain(m *testing.M) { pgtest.Main(m, &postgres) }
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m, &postgres)) }
 
 // open makes a queue that does not work yet.
 func open(t *testing.T, s *keep.Store) *Queue {

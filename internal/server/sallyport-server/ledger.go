@@ -39,7 +39,8 @@ func mend(what string, args []string, stdout, stderr io.Writer) error {
 	switch what {
 	case "continue":
 		var key string
-		c, err := configured("ledger continue", args, stderr, func(f *flag.FlagSet) { f.StringVar(&key, "key", "", "") })
+		c, err := configured("ledger continue", args, stderr,
+			func(f *flag.FlagSet) { f.StringVar(&key, "key", "", "") })
 		if err == nil {
 			key, err = typed(key)
 		}

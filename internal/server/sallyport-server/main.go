@@ -160,12 +160,12 @@ func key(args []string, stdout, stderr io.Writer) error {
 func fresh(path, text string) error {
 	w, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fault.New(fault.Usage, fault.Config, "name a new file: a key is never overwritten, and neither is a state",
-			"writing the key: %w", fault.Cause(err))
+		return fault.New(fault.Usage, fault.Config, "name a new file: keys and states are never overwritten",
+			"writing %q: %w", path, fault.Cause(err))
 	}
 	_, err = io.WriteString(w, text)
 	if err = errors.Join(err, w.Close()); err != nil {
-		return fault.Errorf("writing the key: %w", fault.Cause(err))
+		return fault.Errorf("writing %q: %w", path, fault.Cause(err))
 	}
 	return nil
 }

@@ -301,7 +301,8 @@ func (r *configReader) ledger(n *yamlnode.Node, c *Config) {
 	case c.Signer == "" && c.Public != "":
 		r.complain(l["public-key"], "ledger: public-key is for a signer, and there is none")
 	case c.Public != "" && (err != nil || own != c.Public):
-		r.complain(l["public-key"], "ledger: public-key %q, want one of the ledger %q: NAME+HASH+KEY", fault.Cut(c.Public),
+		r.complain(l["public-key"], "ledger: public-key %q, want one of the ledger %q: NAME+HASH+KEY",
+			fault.Cut(c.Public),
 			c.Origin)
 	}
 }

@@ -50,7 +50,8 @@ func TestJ08_each_mistake_in_a_configuration_is_refused_with_its_place(t *testin
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := read(strings.Replace(configuration, "key: ledger.key", "signer: at.socket, public-key: "+public, 1)); err != nil {
+	if err := read(strings.Replace(configuration, "key: ledger.key", "signer: at.socket, public-key: "+public,
+		1)); err != nil {
 		t.Fatal(err)
 	}
 	for _, x := range []struct{ from, to, want string }{
@@ -72,10 +73,12 @@ func TestJ08_each_mistake_in_a_configuration_is_refused_with_its_place(t *testin
 		{"evidence: 10m", "evidence: 999ms", `missing-evidence "999ms", want a time from 1s to 1h`},
 		{"evidence: 10m", "evidence: soon", `missing-evidence "soon", want a time from 1s to 1h`},
 		{"com/ledger, key: ledger.key", "com/ledger", "ledger: key is missing"},
-		{"key: ledger.key", "key: ledger.key, signer: signer.socket, public-key: " + public, "ledger: key and signer, want one of them"},
+		{"key: ledger.key", "key: ledger.key, signer: signer.socket, public-key: " + public,
+			"ledger: key and signer, want one of them"},
 		{"key: ledger.key", "signer: signer.socket", "ledger: public-key is missing"},
 		{"key: ledger.key", "key: ledger.key, public-key: " + public, "public-key is for a signer, and there is none"},
-		{"key: ledger.key", "signer: signer.socket, public-key: a+b+c", `public-key "a+b+c", want one of the ledger "sallyport.example.com/ledger"`},
+		{"key: ledger.key", "signer: signer.socket, public-key: a+b+c",
+			`public-key "a+b+c", want one of the ledger "sallyport.example.com/ledger"`},
 		{"key: ledger.key", "signer: signer.socket, public-key: " + another, "want one of the ledger"},
 		{"name: sallyport.example.com/ledger, ", "", "ledger: name is missing"},
 		{"name: sallyport.example.com/ledger", "name: a+b", `ledger: name "a+b", want one without a space and a plus`},
@@ -120,7 +123,8 @@ func TestJ08_each_mistake_in_a_configuration_is_refused_with_its_place(t *testin
 		if text == configuration {
 			t.Fatalf("the configuration has no %q", x.from)
 		}
-		if err := read(text); err == nil || fault.Of(err).Kind != fault.Usage || !strings.Contains(err.Error(), x.want) {
+		if err := read(text); err == nil || fault.Of(err).Kind != fault.Usage ||
+			!strings.Contains(err.Error(), x.want) {
 			t.Errorf("%q: got %v, want %q", x.to, err, x.want)
 		}
 	}

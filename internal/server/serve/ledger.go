@@ -40,7 +40,8 @@ func (c *Config) sealed(name string) (keep.Seal, error) {
 	return keep.Seal{Name: c.Origin, By: key, File: c.path(c.Seal)}, nil
 }
 
-// byHand is how a command signs that begins an origin or changes the key. A signer signs neither, so the command is told
+// byHand is how a command signs that begins an origin or changes the key. A signer signs neither, so the command is
+// told
 // where the key is that the configuration knows the public part of.
 func (c *Config) byHand(name string) (keep.Seal, error) {
 	switch {

@@ -118,7 +118,8 @@ func TestG11_a_database_that_was_put_back_is_refused_and_then_continued(t *testi
 		restore()
 		w.write("policy.yaml", w.read("policy.yaml")+"# and a word\n") // which is no reason to write to it
 		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 3 ||
-			!strings.Contains(said, "E_LEDGER") || !strings.Contains(said, "its ledger has 2 leaves, and a checkpoint outside of it is of 4") ||
+			!strings.Contains(said, "E_LEDGER") || !strings.Contains(said,
+			"its ledger has 2 leaves, and a checkpoint outside of it is of 4") ||
 			!strings.Contains(said, "sallyport-server ledger continue --config") {
 			w.Fatalf("status %d, %s", status, said)
 		}
@@ -157,7 +158,8 @@ func TestG11_the_key_is_changed_and_both_verify_the_history(t *testing.T) {
 		p := w.starts()
 		p.kill()
 		w.write("early.note", w.read("server.checkpoint"))
-		now := strings.TrimSpace(w.commands("sallyport-server", "key", "--name", "sallyport.example/ledger", "--out", "new.key"))
+		now := strings.TrimSpace(w.commands("sallyport-server", "key", "--name", "sallyport.example/ledger",
+			"--out", "new.key"))
 		w.write("server.yaml", strings.Replace(w.read("server.yaml"), "key: ledger.key", "key: new.key", 1))
 		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 3 ||
 			!strings.Contains(said, "ledger rotate") {
@@ -209,7 +211,8 @@ func TestTenants_read_their_own_leaves_and_hashes_of_others(t *testing.T) {
 		w.lab.Waits(w, other, 112, "production", nil)
 		w.until("the other is answered", func() bool { return w.ledger().Kinds[ledger.Answered] == 2 })
 		w.change(`update decision set at = $1`, time.Now().AddDate(0, 0, -91).UnixMilli()) // links end
-		for token, want := range map[string]int{"token-of-tenant-4242": http.StatusOK, "token-of-tenant-999": http.StatusNotFound} {
+		for token, want := range map[string]int{"token-of-tenant-4242": http.StatusOK,
+			"token-of-tenant-999": http.StatusNotFound} {
 			if status, _ := w.get("/v1/decisions/"+id, token); status != want {
 				w.Errorf("the verdict, with %s: status %d, want %d", token, status, want)
 			}
@@ -226,7 +229,8 @@ func TestTenants_read_their_own_leaves_and_hashes_of_others(t *testing.T) {
 			}
 			w.write("tenant.jsonl", text)
 			w.write("read-by-tenant.token", token)
-			if said := w.commands("sallyport", "ledger", "verify", "--key", w.key, "tenant.jsonl"); !strings.Contains(said,
+			if said := w.commands("sallyport", "ledger", "verify", "--key", w.key,
+				"tenant.jsonl"); !strings.Contains(said,
 				"are not shown in this export") || !strings.Contains(said, "1 answered\n") {
 				w.Errorf("%s: verify says %s", token, said)
 			}
@@ -285,13 +289,16 @@ func TestTenants_without_a_token_nothing_of_the_ledger_is_there(t *testing.T) {
 	w.write("early.note", early)
 	w.commands("sallyport", "ledger", "verify", "--key", w.key, "--kept", "early.note", "proof.json")
 	w.write("early.note", w.read("server.checkpoint"))
-	if status, said := w.runs("sallyport", "ledger", "verify", "--key", w.key, "--kept", "early.note", "proof.json"); status != 3 ||
+	if status, said := w.runs("sallyport", "ledger", "verify", "--key", w.key, "--kept", "early.note",
+		"proof.json"); status != 3 ||
 		!strings.Contains(said, "the proof is from 1 leaves") {
 		t.Errorf("status %d, %s", status, said)
 	}
 	w.write("read-by-tenant.token", "token-of-tenant-4242")
-	stranger := strings.TrimSpace(w.commands("sallyport-server", "key", "--name", "sallyport.example/ledger", "--out", "third.key"))
-	if status, said := w.runs("sallyport", "ledger", "export", "--key", stranger, "--read-token", "read-by-tenant.token",
+	stranger := strings.TrimSpace(w.commands("sallyport-server", "key", "--name", "sallyport.example/ledger",
+		"--out", "third.key"))
+	if status, said := w.runs("sallyport", "ledger", "export", "--key", stranger, "--read-token",
+		"read-by-tenant.token",
 		"--output", "fetched.jsonl", w.url); status != 3 || !strings.Contains(said, "signed by none of the keys") {
 		t.Errorf("an export that another key has signed: status %d, %s", status, said)
 	}
@@ -333,8 +340,9 @@ func TestJ07_a_job_reads_the_leaves_of_its_own_repository(t *testing.T) {
 				token string
 				reads bool
 			}{
-				"its job":                  {w.token(113, nil), !strings.Contains(line, other)},
-				"a job without any policy": {w.token(113, map[string]any{"repository_id": "1", "repository_owner_id": "1"}), false},
+				"its job": {w.token(113, nil), !strings.Contains(line, other)},
+				"a job without any policy": {w.token(113,
+					map[string]any{"repository_id": "1", "repository_owner_id": "1"}), false},
 			} {
 				status, _ := w.get("/v1/ledger/proof?leaf="+strconv.Itoa(i), x.token)
 				if isLeaf := strings.Contains(line, `"kind"`); (status == http.StatusOK) != (x.reads && isLeaf) {
@@ -357,7 +365,8 @@ func TestTenants_that_cannot_be_told_apart_are_refused(t *testing.T) {
 		{"owner: 999, read", "host: https://other.example, owner: 999, read", "which is none of the platforms"},
 	} {
 		w.write("server.yaml", strings.Replace(good, x.from, x.to, 1))
-		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 2 || !strings.Contains(said, x.want) {
+		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 2 ||
+			!strings.Contains(said, x.want) {
 			t.Errorf("%s: status %d, %s; want %q", x.to, status, said, x.want)
 		}
 	}
@@ -383,7 +392,8 @@ func TestG11_a_ledger_moves_from_one_kind_of_database_to_the_other(t *testing.T)
 		}
 		text := w.read("server.yaml")
 		w.write("server.yaml", strings.Replace(text, w.database, to, 1))
-		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 3 || !strings.Contains(said, "is behind") {
+		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 3 ||
+			!strings.Contains(said, "is behind") {
 			w.Fatalf("an empty database: status %d, %s", status, said)
 		}
 		said := w.commands("sallyport-server", "ledger", "import", "--config", "server.yaml", "--export", "whole.jsonl")
@@ -392,7 +402,8 @@ func TestG11_a_ledger_moves_from_one_kind_of_database_to_the_other(t *testing.T)
 		}
 		w.starts()
 		w.write("after.jsonl", w.export())
-		if !strings.HasPrefix(w.read("after.jsonl"), strings.TrimSuffix(w.read("whole.jsonl"), lastLine(w.read("whole.jsonl")))) {
+		if !strings.HasPrefix(w.read("after.jsonl"), strings.TrimSuffix(w.read("whole.jsonl"),
+			lastLine(w.read("whole.jsonl")))) {
 			w.Error("the leaves are others")
 		}
 		w.commands("sallyport", "ledger", "verify", "--key", w.key, "--kept", "kept.note", "after.jsonl")

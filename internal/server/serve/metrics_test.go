@@ -80,7 +80,8 @@ func TestMetrics_say_what_an_operator_watches(t *testing.T) {
 			return n > 0
 		})
 		is("sallyport_bypassed_deployments_total", 0)
-		if all := w.scraped(at); all["sallyport_oldest_undecided_seconds"] <= 0 || all["sallyport_oldest_undecided_seconds"] > 60 {
+		if all := w.scraped(at); all["sallyport_oldest_undecided_seconds"] <= 0 ||
+			all["sallyport_oldest_undecided_seconds"] > 60 {
 			w.Errorf("the oldest waits for %v s", all["sallyport_oldest_undecided_seconds"])
 		}
 		w.run(153)
@@ -91,7 +92,8 @@ func TestMetrics_say_what_an_operator_watches(t *testing.T) {
 			"deployment":        map[string]any{"id": 77, "sha": commit, "ref": "main", "environment": "production"},
 			"installation":      map[string]any{"id": w.app.Installation},
 			"workflow_run":      map[string]any{"id": 153, "run_attempt": 1},
-			"repository":        map[string]any{"id": w.id, "full_name": w.repo, "owner": map[string]any{"id": 4242}}}, nil)
+			"repository": map[string]any{"id": w.id, "full_name": w.repo,
+				"owner": map[string]any{"id": 4242}}}, nil)
 		is("sallyport_bypassed_deployments_total", 1)
 
 		good := w.read("policy.yaml")

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"path/filepath"
@@ -24,7 +25,8 @@ type place struct {
 	key  string // of what is there, which does not change; "": it may
 	base string // the policy's file
 	read func(ctx context.Context, name string, most int64) ([]byte, error)
-	// image is the artifact that holds the files, and store has signatures of it; nil: signatures lie beside the policy.
+	// image is the artifact that holds the files, and store has signatures of it; nil: signatures lie beside the
+	// policy.
 	image *store.Artifact
 	store *store.OCI
 }
@@ -71,7 +73,10 @@ func (l *look) at(ctx context.Context, p Policy) (place, error) {
 			return l.oci.Artifact(ctx, p.OCI.Reference)
 		})
 		if err != nil {
-			return place{}, fault.Errorf("the policy: %w", err)
+			f := fault.Of(err)
+			return place{}, fault.New(f.Kind, f.Code, cmp.Or(f.Hint,
+				"push the policy there, or correct oci: reference"),
+				"the policy in %q: %w", p.OCI.Reference, err)
 		}
 		name := a.Subject.Name + " " + p.OCI.Path
 		return place{name: name, key: name, base: p.OCI.Path, read: a.File, image: a, store: l.oci}, nil
@@ -88,7 +93,8 @@ func (c *Config) folder(name string) place {
 			path := filepath.Join(dir, filepath.FromSlash(name))
 			b, err := file.Read(path, most)
 			if err != nil {
-				return nil, fault.New(fault.Usage, fault.Config, "put it there, or name another one in the configuration",
+				return nil, fault.New(fault.Usage, fault.Config,
+					"put it there, or name another one in the configuration",
 					"%q: %w", path, fault.Cause(err))
 			}
 			return b, nil
@@ -122,7 +128,8 @@ func (b branch) place(p Policy) place {
 		read: func(ctx context.Context, name string, most int64) ([]byte, error) {
 			raw, err := b.repo.FileOf(ctx, g.Repository, b.tip, path.Join(path.Dir(g.Path), name))
 			if err == nil && int64(len(raw)) > most {
-				err = fault.New(fault.Refused, fault.Limit, "", "%q has %d bytes, want %d at most", name, len(raw), most)
+				err = fault.New(fault.Refused, fault.Limit, "", "%q has %d bytes, want %d at most", name, len(raw),
+					most)
 			}
 			return raw, err
 		}}
@@ -178,7 +185,8 @@ func (l place) take(ctx context.Context, rule *decide.Rule, name string, most in
 
 // signatures are what a policy is judged by: what is signed, which is its file, or the artifact that holds it, and the
 // bundles about that.
-func (l place) signatures(ctx context.Context, rule *decide.Rule) (of subject.Subject, all []store.Evidence, err error) {
+func (l place) signatures(ctx context.Context, rule *decide.Rule) (of subject.Subject, all []store.Evidence,
+	err error) {
 	if l.image != nil {
 		found, err := l.store.Fetch(ctx, []subject.Subject{l.image.Subject})
 		return l.image.Subject, found.Bundles, err

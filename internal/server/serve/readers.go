@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -13,7 +12,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 )
 
-// A reader is who reads what is of a repository: policy, verdicts, leaves. Its token is one of the configuration, for the
+// A reader is who reads what is of a repository: policy, verdicts, leaves. Its token is one of the configuration, for
+// the
 // whole of the server or for a tenant, or that of a job, for the repository of the job.
 type reader struct {
 	token      [sha256.Size]byte // its digest: all are compared in the same time
@@ -94,7 +94,7 @@ func (s *Server) configured(token string) (who *reader) {
 }
 
 // reader finds who asks; nil: nobody who may read anything. A job may, if the server has a policy for its repository.
-func (s *Server) reader(ctx context.Context, r *http.Request) (*reader, error) {
+func (s *Server) reader(r *http.Request) (*reader, error) {
 	token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !is {
 		return nil, nil //nolint:nilnil // somebody without a token reads nothing, which is no error
@@ -102,7 +102,7 @@ func (s *Server) reader(ctx context.Context, r *http.Request) (*reader, error) {
 	if who := s.configured(token); who != nil {
 		return who, nil
 	}
-	job, err := s.taker.Who(ctx, token)
+	job, err := s.taker.Who(r.Context(), token)
 	switch {
 	case err != nil && fault.Of(err).Kind == fault.Unavailable:
 		return nil, err
@@ -119,7 +119,7 @@ func (s *Server) reader(ctx context.Context, r *http.Request) (*reader, error) {
 // reading serves those who may read, and answers 404 to others.
 func (s *Server) reading(serve func(http.ResponseWriter, *http.Request, *reader) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		who, err := s.reader(r.Context(), r)
+		who, err := s.reader(r)
 		if err == nil && who != nil {
 			err = serve(w, r, who)
 		}

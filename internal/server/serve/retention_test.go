@@ -109,7 +109,8 @@ func TestRetention_a_time_that_is_too_short_is_refused(t *testing.T) {
 		"metrics: \"127.0.0.1:" + w.port + "\"": "and another than listen",
 	} {
 		w.write("server.yaml", good+line+"\n")
-		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 2 || !strings.Contains(said, want) {
+		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 2 ||
+			!strings.Contains(said, want) {
 			t.Errorf("%s: status %d, %s; want %q", line, status, said, want)
 		}
 	}

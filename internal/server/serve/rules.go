@@ -136,7 +136,7 @@ func (s *Server) Reload(ctx context.Context, c *Config) error {
 			continue
 		}
 		r, err := s.readRules(ctx, c, local)
-		if err != nil {
+		if err != nil && (!local || r == nil) { // the second round tells it, too
 			s.Log.Error("a new policy is not used", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))
 		}
 		if bad = err; r == nil {
@@ -149,7 +149,8 @@ func (s *Server) Reload(ctx context.Context, c *Config) error {
 	return bad
 }
 
-// follow keeps policies of branches and registries as new as what is there, until ctx ends. A delivery that tells of a push
+// follow keeps policies of branches and registries as new as what is there, until ctx ends. A delivery that tells of a
+// push
 // is a hint to look at once.
 func (s *Server) follow(ctx context.Context) {
 	const every = 30 * time.Second

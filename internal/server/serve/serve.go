@@ -161,7 +161,8 @@ func (s *Server) trust(ctx context.Context, r *decide.Rule) *gate.Trust {
 func (s *Server) door(host string) (*door, error) {
 	i := slices.IndexFunc(s.doors, func(d door) bool { return d.Host == host })
 	if i < 0 {
-		return nil, fault.New(fault.Refused, fault.Config, "name it under platforms", "no platform %s is configured", host)
+		return nil, fault.New(fault.Refused, fault.Config, "name it under platforms",
+			"no platform %s is configured", host)
 	}
 	return &s.doors[i], nil
 }
@@ -280,7 +281,8 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// maxHeld is how many bytes of bodies are in memory at once, of all senders together: a slow sender takes the bytes that it
+// maxHeld is how many bytes of bodies are in memory at once, of all senders together: a slow sender takes the bytes
+// that it
 // has sent, and nothing else.
 const maxHeld = 64 << 20
 
@@ -438,7 +440,8 @@ func unkept(w http.ResponseWriter, kept int, f fault.Fault) {
 	_ = json.NewEncoder(w).Encode(said) // the client may be gone
 }
 
-// decision shows one verdict to who has its link, and, when the link has ended, to who may read what is of the repository.
+// decision shows one verdict to who has its link, and, when the link has ended, to who may read what is of the
+// repository.
 func (s *Server) decision(w http.ResponseWriter, r *http.Request) {
 	d, there, err := s.keep.Decided(r.Context(), r.PathValue("id"))
 	if err != nil || !there || len(d.Verdict) == 0 {

@@ -684,7 +684,8 @@ func TestE13_a_run_that_has_ended_pushes_nothing(t *testing.T) {
 		status int
 		want   string
 	}{
-		56: {map[string]any{"status": "completed", "conclusion": "success"}, http.StatusUnprocessableEntity, "E_BUILD_STATE"},
+		56: {map[string]any{"status": "completed", "conclusion": "success"}, http.StatusUnprocessableEntity,
+			"E_BUILD_STATE"},
 		57: {map[string]any{"run_attempt": 2}, http.StatusUnprocessableEntity, "E_BUILD_STATE"}, // it was started again
 		58: {map[string]any{"run_attempt": 1}, http.StatusOK, `"kept":1`},
 		59: {map[string]any{"status": "waiting"}, http.StatusOK, `"kept":1`}, // another job of it waits

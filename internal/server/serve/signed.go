@@ -35,7 +35,7 @@ func (c *Config) signers(ctx context.Context, p Policy) (*decide.Rule, error) {
 const maxSignatures = 1000
 
 // signed judges a policy under the one that says who signs it, as sallyport verify would, and finds out when it was
-// signed: whoever holds the place may put an old one back there.
+// signed: who can write to the place may put an old one back there.
 func (s *Server) signed(ctx context.Context, p Policy, at place, rule, under *decide.Rule) error {
 	of, all, err := at.signatures(ctx, rule)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Server) signed(ctx context.Context, p Policy, at place, rule, under *de
 	j := judge{&gate.Gate{Policy: under.Policy, Verifiers: verifiers, Now: s.Now(),
 		For:  under.Environments[0].Name,
 		Next: func(x *sigstore.Rejection) string { return x.Hint }}, of}
-	v, err := j.judge(ctx, all)
+	v, err := j.about(ctx, all)
 	if err != nil {
 		return fault.Errorf("judging who signed the policy %q: %w", at.name, err)
 	}
@@ -64,10 +64,11 @@ func (s *Server) signed(ctx context.Context, p Policy, at place, rule, under *de
 		return fault.New(fault.Refused, f.Code, f.Hint, "the policy %q may not count under %q: %s", at.name,
 			p.SignedUnder, f.Reason)
 	}
-	// The time is that of a signature that counts by itself, as its authority has it: others may sign what they like, and
+	// The time is that of a signature that counts by itself, as its authority has it: others may sign what they like,
+	// and
 	// have a witness see an old signature again.
 	for _, b := range all {
-		v, err := j.judge(ctx, []store.Evidence{b})
+		v, err := j.about(ctx, []store.Evidence{b})
 		if err != nil || v.Outcome() != verdict.Allow {
 			continue
 		}
@@ -100,7 +101,7 @@ type judge struct {
 	of subject.Subject
 }
 
-func (j judge) judge(ctx context.Context, all []store.Evidence) (none verdict.Verdict, err error) {
+func (j judge) about(ctx context.Context, all []store.Evidence) (none verdict.Verdict, err error) {
 	g := *j.Gate
 	g.Stores = []gate.Store{held(all)}
 	in, err := g.Look(ctx, []subject.Subject{j.of}, "")

@@ -57,7 +57,8 @@ func (w *world) publishes(name, tag string, files map[string]string) {
 		q.Set("digest", digest)
 		to.RawQuery = q.Encode()
 		send(http.MethodPut, to.String(), "application/octet-stream", b)
-		return fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":%q,"size":%d%s}`, digest, len(b),
+		return fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":%q,"size":%d%s}`, digest,
+			len(b),
 			title)
 	}
 	config := strings.Replace(blob([]byte("{}"), ""), "image.layer.v1.tar", "empty.v1+json", 1)
@@ -139,7 +140,8 @@ func (w *world) enters(run int64, want string) string {
 // another branch.
 func (w *world) signedBy(place, subject string) (first, second string) {
 	w.Helper()
-	w.write("signers.yaml", fmt.Sprintf(signers, w.repo, w.id+2_000_000, sha256.Sum256([]byte(w.read("trusted_root.json"))),
+	w.write("signers.yaml", fmt.Sprintf(signers, w.repo, w.id+2_000_000,
+		sha256.Sum256([]byte(w.read("trusted_root.json"))),
 		subject))
 	w.write("server.yaml", strings.Replace(w.read("server.yaml"), "{file: policy.yaml,",
 		"{"+place+", signed-under: signers.yaml,", 1))
@@ -206,7 +208,8 @@ func TestG04_a_policy_in_a_registry_counts_as_long_as_its_signer_signed_it_last(
 		// Who signs may change, while what is in the registry stays.
 		w.write("signers.yaml", strings.Replace(w.read("signers.yaml"), "publish.yml", "third.yml", 1))
 		w.hup(p, notRead)
-		if text := w.export(); strings.Count(text, `"kind":"policy"`) != 5 || // each that began to count, and the first and each other one in a repository
+		if text := w.export(); strings.Count(text, `"kind":"policy"`) != 5 ||
+			// each that began to count, and the first and each other one in a repository
 			!strings.Contains(text, "/.github/workflows/publish.yml@refs/heads/main") {
 			w.Error("the ledger does not say whose signature counts")
 		}
@@ -271,7 +274,8 @@ func (w *world) restamped(bundle string) string {
 	if err != nil {
 		w.Fatal(err)
 	}
-	q, err := timestamp.CreateRequest(bytes.NewReader(signature), &timestamp.RequestOptions{Hash: crypto.SHA256, Certificates: true})
+	q, err := timestamp.CreateRequest(bytes.NewReader(signature),
+		&timestamp.RequestOptions{Hash: crypto.SHA256, Certificates: true})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -310,7 +314,8 @@ func TestG04_a_server_that_has_not_read_the_newer_policy_approves_nothing(t *tes
 	newer := first + "# and a word\n"
 	other := *w
 	other.dir = t.TempDir()
-	for _, name := range []string{"trusted_root.json", "app.pem", "webhook.secret", "read.token", "ledger.key", "server.yaml",
+	for _, name := range []string{"trusted_root.json", "app.pem", "webhook.secret", "read.token", "ledger.key",
+		"server.yaml",
 		"signers.yaml"} {
 		other.write(name, w.read(name))
 	}
@@ -337,7 +342,8 @@ func TestJ07_a_registry_that_says_nothing_holds_back_no_policy_of_others(t *test
 	t.Parallel()
 	w := newWorld(t, "", "10m")
 	name := w.repo + "-policies"
-	w.publishes(name, "app", map[string]string{"app.yaml": w.read("policy.yaml"), "trusted_root.json": w.read("trusted_root.json")})
+	w.publishes(name, "app", map[string]string{"app.yaml": w.read("policy.yaml"),
+		"trusted_root.json": w.read("trusted_root.json")})
 	to, err := url.Parse("http://" + w.lab.Registry)
 	if err != nil {
 		t.Fatal(err)
@@ -357,7 +363,8 @@ func TestJ07_a_registry_that_says_nothing_holds_back_no_policy_of_others(t *test
 		strings.TrimPrefix(registry.URL, "http://")+"/"+name+":app"), 1))
 	p := w.starts()
 	silent.Store(true)
-	w.write("policy.yaml", strings.ReplaceAll(w.read("policy.yaml"), "refs: [refs/heads/main]", "refs: [refs/heads/release]"))
+	w.write("policy.yaml", strings.ReplaceAll(w.read("policy.yaml"), "refs: [refs/heads/main]",
+		"refs: [refs/heads/release]"))
 	w.hup(p, readAgain)
 	if strings.Contains(p.log.String(), notRead) {
 		t.Error("it was waited for the registry first")
@@ -379,11 +386,13 @@ func TestG04_a_place_of_a_policy_that_is_wrong_is_told(t *testing.T) {
 		"file: b/policy.yaml, signed-under: s.yaml, owners: [999]}\n  - {file: policy.yaml, signed-under: s.yaml": `a policy of the name "policy.yaml" is signed under s.yaml in line`,
 	} {
 		w.write("server.yaml", strings.Replace(good, "{file: policy.yaml,", "{"+place+",", 1))
-		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status == 0 || !strings.Contains(said, want) {
+		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status == 0 ||
+			!strings.Contains(said, want) {
 			t.Errorf("%s: status %d, %s; want %q", place, status, said, want)
 		}
 	}
-	w.write("server.yaml", strings.Replace(good, "{file: policy.yaml,", "{file: policy.yaml, signed-under: policy.yaml,", 1))
+	w.write("server.yaml", strings.Replace(good, "{file: policy.yaml,",
+		"{file: policy.yaml, signed-under: policy.yaml,", 1))
 	if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 2 ||
 		!strings.Contains(said, "has 2 environments, or asks for approvals") {
 		t.Errorf("who signs is said for two environments: status %d, %s", status, said)
@@ -400,7 +409,8 @@ func TestJ07_a_broken_policy_of_one_owner_leaves_those_of_others_as_new_as_they_
 	p := w.starts()
 	w.enters(931, "approved")
 	w.write("other.yaml", "version: 7\n")
-	w.write("policy.yaml", strings.ReplaceAll(w.read("policy.yaml"), "refs: [refs/heads/main]", "refs: [refs/heads/release]"))
+	w.write("policy.yaml", strings.ReplaceAll(w.read("policy.yaml"), "refs: [refs/heads/main]",
+		"refs: [refs/heads/release]"))
 	w.hup(p, notRead)
 	w.enters(932, "rejected")
 }

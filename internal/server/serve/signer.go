@@ -7,7 +7,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/server/signer"
 )
 
-// Sign signs for servers that ask at a socket, with the key in a file, until ctx ends. The state is the file of the newest
+// Sign signs for servers that ask at a socket, with the key in a file, until ctx ends. The state is the file of the
+// newest
 // checkpoint that was signed.
 func Sign(ctx context.Context, key, socket, state string, log *slog.Logger) error {
 	private, err := secret(key, "the ledger's key")

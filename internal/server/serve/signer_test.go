@@ -155,7 +155,8 @@ func TestG11_a_signer_that_is_killed_stops_the_answers_until_it_is_back(t *testi
 			w.Errorf("it has answered %s", state)
 		}
 		w.until("the log says why", func() bool {
-			return strings.Contains(p.log.String(), "the signer at ") && strings.Contains(p.log.String(), "does not answer")
+			return strings.Contains(p.log.String(), "the signer at ") &&
+				strings.Contains(p.log.String(), "does not answer")
 		})
 		h.starts()
 		w.until("the server is ready", w.ready)
@@ -192,7 +193,8 @@ func TestG11_a_database_that_was_written_again_is_signed_by_no_signer(t *testing
 		}
 		forget()
 		status, said := w.runs("sallyport-server", "--config", "server.yaml")
-		if status != 3 || !strings.Contains(said, "E_LEDGER") || !strings.Contains(said, "its ledger has 2 leaves, and the signer has signed one of 5") {
+		if status != 3 || !strings.Contains(said, "E_LEDGER") ||
+			!strings.Contains(said, "its ledger has 2 leaves, and the signer has signed one of 5") {
 			w.Errorf("put back: status %d, %s", status, said)
 		}
 		with := w.read("server.yaml")
@@ -201,7 +203,8 @@ func TestG11_a_database_that_was_written_again_is_signed_by_no_signer(t *testing
 			w.Fatal(err)
 		}
 		w.write("ledger.key", string(own)) // the twin
-		w.write("server.yaml", strings.Replace(with, "signer: "+h.at("socket")+", public-key: "+w.key, "key: ledger.key", 1))
+		w.write("server.yaml", strings.Replace(with, "signer: "+h.at("socket")+", public-key: "+w.key,
+			"key: ledger.key", 1))
 		p = w.starts()
 		for run := int64(164); run < 168; run++ {
 			w.run(run)
@@ -215,7 +218,8 @@ func TestG11_a_database_that_was_written_again_is_signed_by_no_signer(t *testing
 		forget()
 		w.write("server.yaml", with)
 		status, said = w.runs("sallyport-server", "--config", "server.yaml")
-		if status != 3 || !strings.Contains(said, "E_LEDGER") || !strings.Contains(said, "the signer refuses: no proof that a ledger of 7 leaves begins with one of 5") {
+		if status != 3 || !strings.Contains(said, "E_LEDGER") ||
+			!strings.Contains(said, "the signer refuses: no proof that a ledger of 7 leaves begins with one of 5") {
 			w.Errorf("written again: status %d, %s", status, said)
 		}
 		if log := h.log.String(); !strings.Contains(log, `"code":"E_LEDGER"`) {
@@ -239,7 +243,8 @@ func (w *world) continues(h *holder) {
 		w.Errorf("without the key: status %d, %s", status, said)
 	}
 	w.commands("sallyport-server", "key", "--name", "sallyport.example/ledger", "--out", "other.key")
-	if status, said := w.runs("sallyport-server", "ledger", "continue", "--config", "server.yaml", "--key", "other.key"); status != 2 ||
+	if status, said := w.runs("sallyport-server", "ledger", "continue", "--config", "server.yaml", "--key",
+		"other.key"); status != 2 ||
 		!strings.Contains(said, "and the configuration has "+w.key) {
 		w.Errorf("with another key: status %d, %s", status, said)
 	}
@@ -312,7 +317,8 @@ func TestG11_an_export_is_imported_with_its_signer_at_work(t *testing.T) {
 		w.write("whole.jsonl", w.export())
 		p.kill()
 		first := w.database
-		w.write("server.yaml", strings.Replace(w.read("server.yaml"), first, "sqlite:"+filepath.Join(w.dir, "older.db"), 1))
+		w.write("server.yaml", strings.Replace(w.read("server.yaml"), first,
+			"sqlite:"+filepath.Join(w.dir, "older.db"), 1))
 		if status, said := w.runs("sallyport-server", "ledger", "import", "--config", "server.yaml", "--export",
 			"older.jsonl"); status != 3 || !strings.Contains(said, "E_LEDGER") {
 			w.Errorf("one that is older than what was signed: status %d, %s", status, said)
@@ -331,7 +337,8 @@ func TestG11_a_key_that_others_can_read_starts_no_signer(t *testing.T) {
 	h := w.holds()
 	h.kill()
 	starts := func() (int, string) {
-		return w.runs("sallyport-server", "signer", "--key", h.at("ledger.key"), "--socket", h.at("socket"), "--state", h.at("ledger.state"))
+		return w.runs("sallyport-server", "signer", "--key", h.at("ledger.key"), "--socket", h.at("socket"),
+			"--state", h.at("ledger.state"))
 	}
 	for _, mode := range []os.FileMode{0o640, 0o604} {
 		if err := os.Chmod(h.at("ledger.key"), mode); err != nil {

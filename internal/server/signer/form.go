@@ -1,7 +1,9 @@
 // Package signer signs the checkpoints of a ledger: with a key in memory, or with one that a process of its own holds.
 //
-// That process talks to servers over a socket of the machine. It remembers the newest checkpoint that it has signed, and
-// refuses one of which a proof does not show that it is of the same history. It knows no database, and no leaf. It shows
+// That process talks to servers over a socket of the machine. It remembers the newest checkpoint that it has signed,
+// and
+// refuses one of which a proof does not show that it is of the same history. It knows no database, and no leaf. It
+// shows
 // nobody the key.
 package signer
 
@@ -16,8 +18,10 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/ledger"
 )
 
-// A request is the body of one of C2SP tlog-witness ("add-checkpoint"): the line "old SIZE", the hashes of the proof, an
-// empty line, and the checkpoint. It differs from that in two things. Nobody has signed the checkpoint yet. And it may be
+// A request is the body of one of C2SP tlog-witness ("add-checkpoint"): the line "old SIZE", the hashes of the proof,
+// an
+// empty line, and the checkpoint. It differs from that in two things. Nobody has signed the checkpoint yet. And it may
+// be
 // smaller than the newest one, of whose history the proof then shows it to be the beginning.
 type request struct {
 	old        int64 // size of the newest that was signed, as who asks knows it

@@ -59,7 +59,8 @@ func Open(private, state string, log *slog.Logger) (*Process, error) {
 	p := &Process{log: log, state: state}
 	var err error
 	if p.lock, err = os.OpenFile(state+".lock", os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "let --state name a file in a directory that the signer may write",
+		return nil, fault.New(fault.Usage, fault.Config,
+			"let --state name a file in a directory that the signer may write",
 			"the signer's state: %w", fault.Cause(err))
 	}
 	if err := syscall.Flock(int(p.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
@@ -192,7 +193,8 @@ func (p *Process) said(text string) (string, error) {
 	return p.sign(q)
 }
 
-// sign signs a checkpoint of the origin whose history is that of the newest. A longer one becomes the newest, which is on
+// sign signs a checkpoint of the origin whose history is that of the newest. A longer one becomes the newest, which is
+// on
 // the disk before anybody has the signature.
 func (p *Process) sign(q request) (string, error) {
 	c := q.checkpoint
@@ -218,7 +220,8 @@ func (p *Process) sign(q request) (string, error) {
 	}
 	if c.Size > p.newest.Size {
 		if err := keep(p.state, signed); err != nil {
-			return "", fault.New(fault.Unavailable, fault.NotAvailable, "", "the state was not kept: %w", fault.Cause(err))
+			return "", fault.New(fault.Unavailable, fault.NotAvailable, "", "the state was not kept: %w",
+				fault.Cause(err))
 		}
 		p.newest = c
 	}

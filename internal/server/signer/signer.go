@@ -18,7 +18,7 @@ import (
 // A Prove makes the proof that the ledger of a size begins with what it was at a smaller size.
 type Prove = func(from, size int64) ([]ledger.Hash, error)
 
-// A Key is in memory. It needs no proof: whoever has it is trusted.
+// A Key is in memory. It asks for no proof: its owner is trusted.
 type Key struct {
 	Name    string // of the ledger that it was made for
 	private string
@@ -64,7 +64,8 @@ func (s *Socket) Key(origin string) (string, error) { return ledger.Under(s.publ
 // patience is how long a process may take for one checkpoint.
 const patience = 5 * time.Second
 
-// Sign has a checkpoint signed. Servers ask without knowing of each other: where another one was faster, the process says
+// Sign has a checkpoint signed. Servers ask without knowing of each other: where another one was faster, the process
+// says
 // which size is the newest, and is asked again with the proof for that.
 func (s *Socket) Sign(ctx context.Context, c ledger.Checkpoint, prove Prove) (string, error) {
 	key, err := s.Key(c.Origin)

@@ -215,7 +215,8 @@ func TestG11_another_history_is_not_signed_whatever_its_size(t *testing.T) {
 		s.refuses(what, forged.at(t, size), forged.prove, "no proof that a ledger of")
 		s.refuses(what+", with the proof of the other", forged.at(t, size), h.prove, "no proof that a ledger of")
 	}
-	s.refuses("an empty one that is not empty", none, h.prove, "no proof that a ledger of 8 leaves begins with one of 0")
+	s.refuses("an empty one that is not empty", none, h.prove,
+		"no proof that a ledger of 8 leaves begins with one of 0")
 	if err := s.signs(forged.at(t, 5), h.prove); err != nil { // with that both begin
 		t.Error(err)
 	}
@@ -248,14 +249,17 @@ func TestG11_a_checkpoint_of_another_ledger_is_not_signed(t *testing.T) {
 	for _, origin := range []string{name + "/2", "other.example/ledger", name + " "} {
 		c := h.at(t, 5)
 		c.Origin = origin
-		if text := s.says("old 3\n" + proofLines(t, h, 3, 5) + "\n" + c.Text()); !strings.HasPrefix(text, "E_LEDGER the checkpoint is of ") {
+		if text := s.says("old 3\n" + proofLines(t, h, 3, 5) + "\n" + c.Text()); !strings.HasPrefix(text,
+			"E_LEDGER the checkpoint is of ") {
 			t.Errorf("%q: got %q", origin, text)
 		}
 	}
 	c := h.at(t, 5)
 	c.Origin = name + "/2"
-	s.refuses("an origin that nobody has begun", c, h.prove, `the checkpoint is of "sallyport.example/ledger/2", and "sallyport.example/ledger" is signed here`)
-	if text := s.says("old 3\n" + proofLines(t, h, 3, 5) + "\n" + h.at(t, 5).Text()); !strings.HasPrefix(text, "— "+name) {
+	s.refuses("an origin that nobody has begun", c, h.prove,
+		`the checkpoint is of "sallyport.example/ledger/2", and "sallyport.example/ledger" is signed here`)
+	if text := s.says("old 3\n" + proofLines(t, h, 3, 5) + "\n" + h.at(t, 5).Text()); !strings.HasPrefix(text,
+		"— "+name) {
 		t.Errorf("of its own: got %q", text)
 	}
 }
@@ -280,7 +284,8 @@ func TestG11_a_proof_from_another_size_than_the_newest_is_answered_with_the_newe
 			t.Errorf("from %d: got %q", old, text)
 		}
 	}
-	if text := s.says("old 4\n" + proofLines(t, h, 4, 6) + "\n" + h.at(t, 6).Text()); !strings.HasPrefix(text, "— ") || s.newest().Size != 6 {
+	if text := s.says("old 4\n" + proofLines(t, h, 4, 6) + "\n" + h.at(t, 6).Text()); !strings.HasPrefix(text,
+		"— ") || s.newest().Size != 6 {
 		t.Errorf("from 4: got %q", text)
 	}
 }
@@ -298,7 +303,8 @@ func TestG11_what_could_not_be_kept_is_not_signed(t *testing.T) {
 		}
 	}
 	err = s.signs(h.at(t, 5), h.prove)
-	if f := fault.Of(err); f.Code != fault.NotAvailable || f.Kind != fault.Unavailable || !strings.Contains(err.Error(), "the state was not kept") {
+	if f := fault.Of(err); f.Code != fault.NotAvailable || f.Kind != fault.Unavailable ||
+		!strings.Contains(err.Error(), "the state was not kept") {
 		t.Errorf("got %v", err)
 	}
 	if err := os.Remove(s.state); err != nil {
@@ -334,7 +340,8 @@ func TestG11_a_signer_that_has_forgotten_what_it_signed_does_not_start(t *testin
 		want  fault.Code
 	}{
 		"it is empty": {"", fault.Ledger}, "another key has signed it": {string(foreign), fault.Ledger},
-		"it was changed": {strings.Replace(string(good), "\n2\n", "\n1\n", 1), fault.Ledger}, "it is unsigned": {h.at(t, 1).Text() + "\n", fault.Ledger},
+		"it was changed": {strings.Replace(string(good), "\n2\n", "\n1\n", 1),
+			fault.Ledger}, "it is unsigned": {h.at(t, 1).Text() + "\n", fault.Ledger},
 		"it is too long": {strings.Repeat(string(good), 100), fault.Config},
 	} {
 		s.write(x.state)
@@ -398,7 +405,8 @@ func TestG11_an_answer_that_the_public_key_does_not_verify_is_none(t *testing.T)
 		}
 		_ = l.Close()
 	}
-	if _, err := signer.NewSocket(filepath.Join(t.TempDir(), "none"), s.public).Sign(t.Context(), c, h.prove); fault.Of(err).Kind != fault.Unavailable {
+	if _, err := signer.NewSocket(filepath.Join(t.TempDir(), "none"), s.public).Sign(t.Context(), c,
+		h.prove); fault.Of(err).Kind != fault.Unavailable {
 		t.Errorf("nobody listens: got %v", err)
 	}
 }
@@ -477,7 +485,8 @@ func TestG11_the_socket_is_open_to_its_user_and_to_the_group_that_the_umask_leav
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
 			t.Errorf("umask %o: the socket is %v, %v; want %o", mask, info.Mode(), err, want)
 		}
-		if _, err := signer.Listen(path); err == nil || !strings.Contains(err.Error(), "another process listens there") {
+		if _, err := signer.Listen(path); err == nil ||
+			!strings.Contains(err.Error(), "another process listens there") {
 			t.Errorf("a second one: got %v", err)
 		}
 		l.(*net.UnixListener).SetUnlinkOnClose(false) // as after a power cut

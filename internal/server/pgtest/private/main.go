@@ -1,4 +1,5 @@
-// Command private runs a PostgreSQL of its own until its standard input ends, and prints the URL of an empty database in
+// Command private runs a PostgreSQL of its own until its standard input ends, and prints the URL of an empty database
+// in
 // it. make demo starts two servers on one where PostgreSQL is installed.
 package main
 
